@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# Builds llama.cpp for the binding in engine/llama and links the result to out/ beside this script.
+#
+#   build.sh static   static libllama and ggml, tuned to this machine's CPU (default)
+#   build.sh dl       shared libllama, ggml's back ends as plug-ins chosen at run time (images)
+#   build.sh peers    llama-server, llama-bench and llama-tokenize with the flags of "static",
+#                     into bin/, for benchmarks and comparisons only
+#
+# AIGW_CACHE=DIR       where downloads and builds are kept (default: the user's cache folder)
+# AIGW_CUDA=1          adds the CUDA back end; needs the CUDA toolkit
+# AIGW_CUDA_ARCH=LIST  CUDA architectures, for example 90 (default: this machine's, or ggml's list for "dl")
+# AIGW_AMX=1           lets ggml use AMX. Off by default: some virtual machines advertise AMX and
+#                      fault on it, which kills the process inside ggml_backend_amx_mul_mat.
+# AIGW_CPU_VARIANTS=L  "dl" only: names of CPU variants, for example "sse42 haswell" (default: all)
+# AIGW_JOBS=N          parallel compilers (default: all cores)
+# LLAMA_CPP_SRC=DIR    sources of your own
+#
+# A finished build is found again by a key made of everything that can change it: the scripts,
+# the flags, the sources, the compiler and, for CPU-tuned builds, the CPU.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+. "$here/../tools.sh"
+. "$here/pin.env"
+
+what=${1:-static}
+case $what in
+static | dl) flavour=$what ;;
+peers) flavour=static ;;
+*) die "usage: build.sh static|dl|peers" ;;
+esac
+machine=$(uname -m)
+no_amx=
+[ "$machine" != x86_64 ] || [ "${AIGW_AMX:-0}" = 1 ] || no_amx="-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
+
+flags=(
+	-DCMAKE_BUILD_TYPE=Release
+	-DLLAMA_BUILD_IS_DEV=OFF
+	-DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_APP=OFF
+	-DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_OPENSSL=OFF
+	# OpenMP spins and suffers from any busy core; ggml's own pool is what the engine attaches.
+	-DGGML_OPENMP=OFF
+	-DGGML_CCACHE=OFF
+	# gcc keeps -mno-amx-* whatever -march=native says.
+	"-DCMAKE_C_FLAGS=$no_amx" "-DCMAKE_CXX_FLAGS=$no_amx"
+)
+if [ "$flavour" = static ]; then
+	flags+=(-DBUILD_SHARED_LIBS=OFF -DGGML_NATIVE=ON)
+	tuned_to="$machine $(grep -m1 -E '^(flags|Features)' /proc/cpuinfo | tr ' ' '\n' | sort | sha256sum | cut -c1-16)"
+else
+	flags+=(-DBUILD_SHARED_LIBS=ON -DGGML_BACKEND_DL=ON -DGGML_NATIVE=OFF -DGGML_CPU_ALL_VARIANTS=ON
+		-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON "-DCMAKE_INSTALL_RPATH=\$ORIGIN")
+	tuned_to="$machine ${AIGW_CPU_VARIANTS:-all}"
+fi
+if [ "${AIGW_CUDA:-0}" = 1 ]; then
+	nvcc=$(command -v nvcc || ls "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" 2>/dev/null || true)
+	[ -n "$nvcc" ] ||
+		die "AIGW_CUDA=1 needs the CUDA toolkit: no nvcc in PATH or ${CUDA_HOME:-/usr/local/cuda}/bin. Install it, set CUDA_HOME, or build without AIGW_CUDA for the CPU"
+	toolkit=$(cd "$(dirname "$(readlink -f "$nvcc")")/.." && pwd)
+	for part in cuda_runtime.h cublas_v2.h; do
+		[ -n "$(find "$toolkit/include" "$toolkit"/targets/*/include /usr/include -maxdepth 1 -name $part -print -quit 2>/dev/null)" ] ||
+			die "AIGW_CUDA=1: $nvcc is there, but $part is not; install the CUDA runtime and cuBLAS development packages of the same release"
+	done
+	flags+=(-DGGML_CUDA=ON "-DCMAKE_CUDA_COMPILER=$nvcc")
+	[ -z "${AIGW_CUDA_ARCH:-}" ] || flags+=("-DCMAKE_CUDA_ARCHITECTURES=$AIGW_CUDA_ARCH")
+fi
+
+need g++=g++ flock=util-linux
+# Sources of one's own may change without a commit: names, sizes and times stand for them then.
+if [ -n "${LLAMA_CPP_SRC:-}" ]; then
+	src=$("$here/fetch.sh")
+	source_id=$(cd "$src" && find . \( -name .git -o -name 'build*' -type d \) -prune -o -type f -printf '%p %s %T@\n' | sort | sha256sum)
+else
+	source_id=$LLAMA_COMMIT
+fi
+key=$({
+	printf '%s\n' "$source_id" "${flags[@]}" "$tuned_to" "$(g++ --version | head -n1)"
+	cat "$here/build.sh" "$here/variants.cmake"
+} | sha256sum | cut -c1-12)
+dir=$AIGW_CACHE/llama.cpp/$flavour-$key
+mkdir -p "$dir" "$here/out"
+lock "$dir/.lock"
+
+# configure: makes the build folder; the log is shown when it fails.
+configure() {
+	need cmake=cmake ninja=ninja-build git=git objdump=binutils
+	src=$("$here/fetch.sh")
+	[ ! -f "$dir/build/build.ninja" ] || return 0
+	# The build folder outlives this clone, so it gets a copy.
+	cp "$here/variants.cmake" "$dir/"
+	[ "$flavour" != dl ] || flags+=("-DCMAKE_PROJECT_ggml_INCLUDE=$dir/variants.cmake")
+	cmake -S "$src" -B "$dir/build" -G Ninja "${flags[@]}" >"$dir/configure.log" 2>&1 ||
+		{ tail -n 25 "$dir/configure.log" >&2; die "cmake could not configure llama.cpp; see $dir/configure.log"; }
+}
+
+# compile TARGET...
+compile() {
+	local started=$SECONDS
+	cmake --build "$dir/build" --parallel "${AIGW_JOBS:-$(nproc)}" --target "$@" >"$dir/build.log" 2>&1 ||
+		{ grep -E -A5 'error|FAILED' "$dir/build.log" | tail -n 25 >&2; die "llama.cpp did not build; see $dir/build.log"; }
+	say "built $* in $((SECONDS - started)) s"
+}
+
+# cpu_variants: the targets of the CPU variants that were asked for, of those that ggml has here.
+# Without AMX sapphirerapids would only repeat zen4, which has the same AVX-512 features, and would
+# still be preferred on exactly the machines in question: it is left out.
+cpu_variants() {
+	local has name
+	has=$(sed -n 's/^GGML_AVAILABLE_BACKENDS:INTERNAL=//p' "$dir/build/CMakeCache.txt" | tr ';' '\n' | sed -n 's/^ggml-cpu-//p')
+	[ -n "$has" ] || die "ggml configured no CPU variants; see $dir/configure.log"
+	[ -z "$no_amx" ] || has=$(grep -vx sapphirerapids <<<"$has")
+	for name in ${AIGW_CPU_VARIANTS:-$has}; do
+		grep -qx -- "$name" <<<"$has" || die "AIGW_CPU_VARIANTS: no variant $name here; there are: ${has//$'\n'/ }"
+		echo "ggml-cpu-$name"
+	done
+}
+
+# without_amx FILE...: the proof behind the AMX switch: not one tile instruction may be left.
+without_amx() {
+	local file
+	for file in "$@"; do
+		! objdump -d --no-show-raw-insn "$file" | grep -q -m1 -E '\s(ldtilecfg|tdpb|tileload)' ||
+			die "$(basename "$file") holds AMX instructions although they were switched off"
+	done
+}
+
+if [ ! -f "$dir/.complete" ]; then
+	say "building llama.cpp v$LLAMA_VERSION ($flavour, log: $dir/build.log); this takes 2 to 8 minutes on two cores"
+	configure
+	rm -rf "${dir:?}/lib" "$dir/include"
+	mkdir -p "$dir/lib" "$dir/include"
+	if [ "$flavour" = static ]; then
+		compile llama ggml
+		find "$dir/build" -name 'lib*.a' -exec cp {} "$dir/lib/" \;
+	else
+		variants=$(cpu_variants)
+		# shellcheck disable=SC2086 # one word per target
+		compile llama ggml $variants
+		cp -a "$dir"/build/bin/lib*.so* "$dir/lib/"
+	fi
+	[ -z "$no_amx" ] || without_amx "$dir"/lib/libggml-cpu*
+	cp "$src"/include/*.h "$src"/ggml/include/*.h "$dir/include/"
+	cp "$src/LICENSE" "$dir/LICENSE"
+	touch "$dir/.complete"
+fi
+
+if [ "$what" = peers ]; then
+	peers=(llama-server llama-bench llama-tokenize)
+	if [ ! -f "$dir/.peers" ]; then
+		configure
+		compile "${peers[@]}"
+		touch "$dir/.peers"
+	fi
+	mkdir -p "$root/bin"
+	install -C "${peers[@]/#/$dir/build/bin/}" "$root/bin/"
+fi
+
+ln -sfn "$dir" "$here/out/$flavour"
+# Go's build cache does not look into libraries. This source is compiled with the binding, so that an
+# object with another text in it makes `go build` and `go test` link again when llama.cpp changed.
+mark=$root/engine/llama/llama_build_$flavour.cpp
+tag=$([ "$flavour" = dl ] && echo llama_dl || echo '!llama_dl')
+text="//go:build $tag
+
+__attribute__((used)) static const char llama_build[] = \"llama.cpp $LLAMA_VERSION, $flavour build $key\";"
+mkdir -p "$(dirname "$mark")"
+[ "$(cat "$mark" 2>/dev/null)" = "$text" ] || printf '%s\n' "$text" >"$mark"
