@@ -1,0 +1,168 @@
+package llama
+
+// #include "shim.h"
+import "C"
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"unsafe"
+)
+
+// SamplerOptions say how the next token is chosen from a row of logits. The filters work in the
+// order of the fields from RepeatPenalty upwards as llama.cpp has them: penalty, top-k, top-p,
+// min-p, temperature. The zero value takes the most probable token.
+type SamplerOptions struct {
+	Temperature float32 // below 0.0001 the most probable token is taken, whatever the filters
+	TopK        int     // keep the K most probable tokens; 0 keeps all
+	TopP        float32 // keep the fewest tokens that together have this probability; 0 or 1 keeps all
+	MinP        float32 // drop tokens below this share of the best one's probability; 0 drops none
+	// RepeatPenalty divides positive logits of recent tokens and multiplies negative ones; 0 or 1
+	// is off. RepeatLastN is how many tokens back it looks; 0 means 64, at most 65,536.
+	RepeatPenalty float32
+	RepeatLastN   int
+	// Seed starts the random numbers: with equal logits, equal seeds draw equal tokens.
+	Seed uint32
+}
+
+// maxRepeatLastN bounds the memory of a sampler, 12 bytes for each.
+const maxRepeatLastN = 1 << 16
+
+// randomSeed is LLAMA_DEFAULT_SEED, which llama.cpp takes as a wish for a random one.
+const randomSeed = 0xFFFFFFFF
+
+// Sampler chooses the tokens of one generation. It remembers what it has drawn, for the penalty and
+// the random numbers. It may be closed at any time, but otherwise belongs to one goroutine.
+type Sampler struct {
+	refs
+	h         *C.aigw_sampler
+	vocabSize int
+}
+
+// NewSampler makes a sampler for rows of v.Size() logits.
+//
+//	struct llama_sampler * llama_sampler_init_top_p(float p, size_t min_keep);
+//	struct llama_sampler * llama_sampler_init_min_p(float p, size_t min_keep);
+//	struct llama_sampler * llama_sampler_init_temp(float t);
+//	struct llama_sampler * llama_sampler_init_dist(uint32_t seed);
+func NewSampler(v *Vocab, o SamplerOptions) (*Sampler, error) {
+	if v.Size() == 0 {
+		return nil, fmt.Errorf("make sampler: %w", ErrNoVocab)
+	}
+	o, err := o.defaults()
+	if err != nil {
+		return nil, fmt.Errorf("make sampler: %w", err)
+	}
+	options := C.aigw_sampler_options{
+		temperature:    C.float(o.Temperature),
+		top_k:          C.int32_t(min(o.TopK, math.MaxInt32)),
+		top_p:          C.float(o.TopP),
+		min_p:          C.float(o.MinP),
+		repeat_penalty: C.float(o.RepeatPenalty),
+		repeat_last_n:  C.int32_t(o.RepeatLastN),
+		seed:           C.uint32_t(o.Seed),
+	}
+	var (
+		h    *C.aigw_sampler
+		cerr C.aigw_error
+	)
+	if err := failure(C.aigw_sampler_new(C.int32_t(v.Size()), &options, &h, &cerr), &cerr); err != nil {
+		return nil, fmt.Errorf("make sampler: %w", err)
+	}
+	s := &Sampler{h: h, vocabSize: v.Size()}
+	s.refs.init(func() { C.aigw_sampler_free(s.h) })
+	return s, nil
+}
+
+// defaults turns "0 is off" into what C expects and refuses what makes no sense.
+func (o SamplerOptions) defaults() (SamplerOptions, error) {
+	for _, f := range []struct {
+		name       string
+		value, max float32
+	}{
+		{"temperature", o.Temperature, math.MaxFloat32},
+		{"top_p", o.TopP, 1},
+		{"min_p", o.MinP, 1},
+		{"repeat_penalty", o.RepeatPenalty, math.MaxFloat32},
+	} {
+		if !(f.value >= 0 && f.value <= f.max) {
+			return o, fmt.Errorf("%w: %s is %g, need 0 to %g", ErrSamplerOptions, f.name, f.value, f.max)
+		}
+	}
+	if o.TopK < 0 {
+		return o, fmt.Errorf("%w: top_k is %d", ErrSamplerOptions, o.TopK)
+	}
+	if o.RepeatLastN < 0 || o.RepeatLastN > maxRepeatLastN {
+		return o, fmt.Errorf("%w: repeat_last_n is %d, need 0 to %d", ErrSamplerOptions, o.RepeatLastN, maxRepeatLastN)
+	}
+	if o.TopP == 0 {
+		o.TopP = 1
+	}
+	if o.RepeatPenalty == 0 {
+		o.RepeatPenalty = 1
+	}
+	if o.RepeatLastN == 0 {
+		o.RepeatLastN = 64
+	}
+	if o.Seed == randomSeed {
+		o.Seed = 0 // any fixed seed will do
+	}
+	return o, nil
+}
+
+// Prime makes tokens count as recent for the penalty, as if they had been drawn. Only generated
+// tokens and these count: give the tail of the prompt, or nothing.
+//
+//	void llama_sampler_accept(struct llama_sampler * smpl, llama_token token);
+func (s *Sampler) Prime(tokens []Token) error {
+	if len(tokens) > maxRepeatLastN {
+		tokens = tokens[len(tokens)-maxRepeatLastN:]
+	}
+	for _, t := range tokens {
+		if t < 0 || int(t) >= s.vocabSize {
+			return fmt.Errorf("prime sampler: %w: %d of %d", ErrTokenRange, t, s.vocabSize)
+		}
+	}
+	if !s.acquire() {
+		return fmt.Errorf("prime sampler: %w", ErrClosed)
+	}
+	defer s.release()
+	C.aigw_sampler_accept(s.h, (*C.int32_t)(unsafe.SliceData(tokens)), C.int32_t(len(tokens)))
+	return nil
+}
+
+// Draw chooses a token from a row of logits that belongs to no context and is not changed. bad
+// tells that the row holds NaN or +Inf, or nothing but -Inf. Context.Step does the same without
+// copying; this is for tests and experiments.
+//
+//	void llama_sampler_apply(struct llama_sampler * smpl, llama_token_data_array * cur_p);
+func (s *Sampler) Draw(logits []float32) (t Token, bad bool, err error) {
+	if len(logits) != s.vocabSize {
+		return 0, false, fmt.Errorf("draw: %w: %d logits, need %d", ErrSampler, len(logits), s.vocabSize)
+	}
+	if !s.acquire() {
+		return 0, false, fmt.Errorf("draw: %w", ErrClosed)
+	}
+	defer s.release()
+	var (
+		token C.int32_t
+		isBad C.int8_t
+		cerr  C.aigw_error
+	)
+	code := C.aigw_sampler_draw(s.h, (*C.float)(unsafe.SliceData(logits)), &token, &isBad, &cerr)
+	if err := failure(code, &cerr); err != nil {
+		return 0, false, fmt.Errorf("draw: %w", err)
+	}
+	return Token(token), isBad != 0, nil
+}
+
+// Close frees the sampler. It may be called twice.
+//
+//	void llama_sampler_free(struct llama_sampler * smpl);
+func (s *Sampler) Close() error {
+	s.refs.close()
+	return nil
+}
+
+var _ io.Closer = (*Sampler)(nil)
