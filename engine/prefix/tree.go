@@ -1,0 +1,319 @@
+// Package prefix remembers which token prefixes are held in the KV cache.
+//
+// It is a radix tree over token ids. A node stands for a run of tokens that follows its
+// parent's, and owns the cells of exactly that run under a retained sequence id of its own:
+// root -> "system prompt" (positions 0..1999, sequence 7) -> "question A" (2000..2050, sequence 9).
+// A request takes a lease on the deepest node that its prompt agrees with; the cells on the
+// way are added to the request's own sequence id, which moves no tensor data in a unified cache.
+// While the lease lasts, nothing on its path is evicted, and what the request computes is added
+// below it, so that others share it while its owner still generates.
+//
+// The package is pure: it decides and reports operations to a Cache, which applies them later.
+// A Tree is not safe for concurrent use.
+package prefix
+
+import "fmt"
+
+// Seq is a sequence id of the KV cache.
+type Seq int32
+
+// Cache is told, in order, what has to be done to the KV cache. Positions are half open.
+type Cache interface {
+	Copy(src, dst Seq, from, to int)
+	Remove(seq Seq, from, to int)
+}
+
+// IDs hands out the sequence ids that the cache has.
+type IDs interface {
+	// Retain returns an id for a node, or false if none may be spent on retaining.
+	Retain() (Seq, bool)
+	Release(Seq)
+}
+
+// Tree is the radix tree. Make one with New.
+type Tree struct {
+	root  *node
+	cache Cache
+	ids   IDs
+	cells int    // cells owned by nodes
+	nodes int    // nodes other than the root
+	clock uint64 // counts leases; orders nodes by last use
+}
+
+type node struct {
+	parent   *node
+	children map[int32]*node // by first token
+	tokens   []int32
+	from     int // position of tokens[0]
+	seq      Seq
+	refs     int    // leases at or below this node
+	used     uint64 // clock of the last lease that went through
+}
+
+func (n *node) to() int { return n.from + len(n.tokens) }
+
+// Lease holds a path of the tree for one request.
+type Lease struct {
+	tree *Tree
+	at   *node
+}
+
+// Len is the number of tokens on the leased path.
+func (l *Lease) Len() int { return l.at.to() }
+
+// New returns an empty tree that reports to cache and draws ids from ids.
+func New(cache Cache, ids IDs) *Tree {
+	return &Tree{root: &node{children: map[int32]*node{}}, cache: cache, ids: ids}
+}
+
+// Cells is the number of cells that nodes own.
+func (t *Tree) Cells() int { return t.cells }
+
+// Nodes is the number of nodes, and so of sequence ids, in use.
+func (t *Tree) Nodes() int { return t.nodes }
+
+// Pinned is the number of cells on leased paths: the ones that cannot be evicted.
+func (t *Tree) Pinned() int {
+	pinned := 0
+	t.walk(func(n *node) {
+		if n.refs > 0 {
+			pinned += len(n.tokens)
+		}
+	})
+	return pinned
+}
+
+// Match returns how many leading tokens are in the tree. It changes nothing.
+func (t *Tree) Match(tokens []int32) int {
+	n, matched := t.root, 0
+	for {
+		child := n.children[first(tokens[matched:])]
+		if child == nil || matched == len(tokens) {
+			return matched
+		}
+		same := common(child.tokens, tokens[matched:])
+		matched += same
+		if same < len(child.tokens) {
+			return matched
+		}
+		n = child
+	}
+}
+
+// PinnedMatch returns how many of the leading tokens that Match counts are already pinned by
+// somebody's lease, and so cost nothing more to pin.
+func (t *Tree) PinnedMatch(tokens []int32) int {
+	n, matched := t.root, 0
+	for {
+		child := n.children[first(tokens[matched:])]
+		if child == nil || matched == len(tokens) || child.refs == 0 {
+			return matched
+		}
+		same := common(child.tokens, tokens[matched:])
+		matched += same
+		if same < len(child.tokens) {
+			return matched
+		}
+		n = child
+	}
+}
+
+// Acquire leases the longest known prefix of tokens, at most limit long, and adds its cells to dst.
+func (t *Tree) Acquire(tokens []int32, limit int, dst Seq) *Lease {
+	t.clock++
+	n := t.root
+	tokens = tokens[:min(limit, len(tokens))]
+	for n.to() < len(tokens) {
+		child := n.children[tokens[n.to()]]
+		if child == nil {
+			break
+		}
+		same := common(child.tokens, tokens[n.to():])
+		if same < len(child.tokens) {
+			upper, ok := t.split(child, same)
+			if !ok {
+				break
+			}
+			child = upper
+		}
+		t.cache.Copy(child.seq, dst, child.from, child.to())
+		n = child
+	}
+	l := &Lease{tree: t, at: n}
+	for ; n != t.root; n = n.parent {
+		n.refs++
+		n.used = t.clock
+	}
+	return l
+}
+
+// Extend records that seq has computed tokens right behind the leased path, and moves the lease
+// to their end. What somebody else computed meanwhile is taken from them: seq's own copy of it
+// is dropped and theirs is added, so that each token of a path has one cell.
+// It stops early when no sequence id is left; Len tells how far it came.
+func (l *Lease) Extend(tokens []int32, seq Seq) {
+	t := l.tree
+	for len(tokens) > 0 {
+		child := l.at.children[tokens[0]]
+		if child == nil {
+			l.append(tokens, seq)
+			return
+		}
+		same := common(child.tokens, tokens)
+		if same < len(child.tokens) {
+			upper, ok := t.split(child, same)
+			if !ok {
+				return
+			}
+			child = upper
+		}
+		t.cache.Remove(seq, child.from, child.to())
+		t.cache.Copy(child.seq, seq, child.from, child.to())
+		child.refs++
+		child.used = t.clock
+		l.at = child
+		tokens = tokens[same:]
+	}
+}
+
+// append adds tokens that nobody has below the lease: to its node when only this lease stands
+// there, else as a new node.
+func (l *Lease) append(tokens []int32, seq Seq) {
+	t, n := l.tree, l.at
+	if n != t.root && n.refs == 1 && len(n.children) == 0 {
+		t.cache.Copy(seq, n.seq, n.to(), n.to()+len(tokens))
+		n.tokens = append(n.tokens, tokens...)
+		t.cells += len(tokens)
+		return
+	}
+	id, ok := t.retain()
+	if !ok {
+		return
+	}
+	child := &node{parent: n, children: map[int32]*node{}, from: n.to(), seq: id, refs: 1, used: t.clock}
+	child.tokens = append(child.tokens, tokens...)
+	t.cache.Copy(seq, id, child.from, child.to())
+	n.children[tokens[0]] = child
+	t.cells += len(tokens)
+	t.nodes++
+	l.at = child
+}
+
+// Release ends the lease. The path stays in the tree until it is evicted.
+func (l *Lease) Release() {
+	for n := l.at; n != l.tree.root; n = n.parent {
+		n.refs--
+	}
+	l.at = l.tree.root
+}
+
+// Evict frees at least want cells if it can, least recently used leaves first, and returns how
+// many it freed. Leased paths stay.
+func (t *Tree) Evict(want int) int {
+	freed := 0
+	for freed < want {
+		leaf := t.victim()
+		if leaf == nil {
+			break
+		}
+		freed += len(leaf.tokens)
+		t.drop(leaf)
+	}
+	return freed
+}
+
+// split cuts a node at offset and returns its upper part, which gets a new sequence id.
+// The lower part keeps the old one. It fails when no id is to be had.
+func (t *Tree) split(lower *node, offset int) (*node, bool) {
+	// The path may not be evicted to make room for its own upper half.
+	for n := lower; n != t.root; n = n.parent {
+		n.refs++
+	}
+	id, ok := t.retain()
+	for n := lower; n != t.root; n = n.parent {
+		n.refs--
+	}
+	if !ok {
+		return nil, false
+	}
+	cut := lower.from + offset
+	upper := &node{
+		parent: lower.parent, children: map[int32]*node{lower.tokens[offset]: lower},
+		// A copy: the lower part's slice may grow in place.
+		tokens: append([]int32(nil), lower.tokens[:offset]...),
+		from:   lower.from, seq: id, refs: lower.refs, used: lower.used,
+	}
+	t.cache.Copy(lower.seq, id, lower.from, cut)
+	t.cache.Remove(lower.seq, lower.from, cut)
+	lower.parent.children[upper.tokens[0]] = upper
+	lower.parent, lower.from, lower.tokens = upper, cut, append([]int32(nil), lower.tokens[offset:]...)
+	t.nodes++
+	return upper, true
+}
+
+// retain returns an id for a node, evicting the least recently used leaf if it has to.
+func (t *Tree) retain() (Seq, bool) {
+	if id, ok := t.ids.Retain(); ok {
+		return id, true
+	}
+	leaf := t.victim()
+	if leaf == nil {
+		return 0, false
+	}
+	t.drop(leaf)
+	return t.ids.Retain()
+}
+
+// victim is the least recently used leaf that nobody has leased. There are at most as many
+// nodes as sequence ids, so looking at all of them is cheap.
+func (t *Tree) victim() *node {
+	var best *node
+	t.walk(func(n *node) {
+		if n.refs == 0 && len(n.children) == 0 && (best == nil || n.used < best.used || n.used == best.used && n.seq < best.seq) {
+			best = n
+		}
+	})
+	return best
+}
+
+func (t *Tree) drop(leaf *node) {
+	t.cache.Remove(leaf.seq, leaf.from, leaf.to())
+	t.ids.Release(leaf.seq)
+	delete(leaf.parent.children, leaf.tokens[0])
+	t.cells -= len(leaf.tokens)
+	t.nodes--
+}
+
+func (t *Tree) walk(visit func(*node)) {
+	var down func(*node)
+	down = func(n *node) {
+		for _, child := range n.children {
+			visit(child)
+			down(child)
+		}
+	}
+	down(t.root)
+}
+
+func (t *Tree) String() string {
+	return fmt.Sprintf("%d nodes, %d cells, %d pinned", t.nodes, t.cells, t.Pinned())
+}
+
+// common is the length of the longest common prefix.
+func common(a, b []int32) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}
+
+// first is the first token, or one that no vocabulary has.
+func first(tokens []int32) int32 {
+	if len(tokens) == 0 {
+		return -1
+	}
+	return tokens[0]
+}

@@ -1,0 +1,216 @@
+package prefix
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// recorder writes down what the tree wants done, and hands out a few ids.
+type recorder struct {
+	log  []string
+	free []Seq
+}
+
+func newRecorder(ids int) *recorder {
+	r := &recorder{}
+	for id := ids - 1; id >= 0; id-- {
+		r.free = append(r.free, Seq(id))
+	}
+	return r
+}
+
+func (r *recorder) Copy(src, dst Seq, from, to int) {
+	r.log = append(r.log, fmt.Sprintf("copy %d>%d %d-%d", src, dst, from, to))
+}
+
+func (r *recorder) Remove(seq Seq, from, to int) {
+	r.log = append(r.log, fmt.Sprintf("remove %d %d-%d", seq, from, to))
+}
+
+func (r *recorder) Retain() (Seq, bool) {
+	if len(r.free) == 0 {
+		return 0, false
+	}
+	id := r.free[len(r.free)-1]
+	r.free = r.free[:len(r.free)-1]
+	return id, true
+}
+
+func (r *recorder) Release(id Seq) { r.free = append(r.free, id) }
+
+// did returns and forgets the operations since the last call.
+func (r *recorder) did() string {
+	s := strings.Join(r.log, ", ")
+	r.log = nil
+	return s
+}
+
+func expect(t *testing.T, r *recorder, want string) {
+	t.Helper()
+	if got := r.did(); got != want {
+		t.Fatalf("operations: %s\nwant:       %s", got, want)
+	}
+}
+
+func text(s string) []int32 {
+	var tokens []int32
+	for _, c := range s {
+		tokens = append(tokens, c)
+	}
+	return tokens
+}
+
+// learn makes the tree know s, computed under seq, and lets go of it.
+func learn(tree *Tree, s string, seq Seq) {
+	l := tree.Acquire(text(s), len(s), seq)
+	l.Extend(text(s)[l.Len():], seq)
+	l.Release()
+}
+
+func TestASharedHeadIsSplitOffAndCopied(t *testing.T) {
+	r := newRecorder(8)
+	tree := New(r, r)
+	learn(tree, "system one", 100)
+	expect(t, r, "copy 100>0 0-10")
+	// The second prompt agrees up to "system " and then differs.
+	l := tree.Acquire(text("system two"), 9, 101)
+	expect(t, r, "copy 0>1 0-7, remove 0 0-7, copy 1>101 0-7")
+	if l.Len() != 7 || tree.Cells() != 10 || tree.Nodes() != 2 || tree.Pinned() != 7 {
+		t.Fatalf("lease of %d; %v", l.Len(), tree)
+	}
+	l.Extend(text("two"), 101)
+	expect(t, r, "copy 101>2 7-10")
+	l.Release()
+	if got := tree.Match(text("system two and more")); got != 10 {
+		t.Fatalf("match of %d, want 10", got)
+	}
+}
+
+func TestALeaseGrowsInPlace(t *testing.T) {
+	r := newRecorder(8)
+	tree := New(r, r)
+	l := tree.Acquire(text("abcdef"), 5, 100)
+	l.Extend(text("ab"), 100)
+	l.Extend(text("cd"), 100)
+	l.Extend(text("ef"), 100)
+	expect(t, r, "copy 100>0 0-2, copy 100>0 2-4, copy 100>0 4-6")
+	if tree.Nodes() != 1 {
+		t.Fatalf("%d nodes for one prompt computed in three slices", tree.Nodes())
+	}
+	l.Release()
+}
+
+func TestWhatTwoComputedAtOnceIsKeptOnce(t *testing.T) {
+	r := newRecorder(8)
+	tree := New(r, r)
+	a := tree.Acquire(text("same"), 3, 100)
+	b := tree.Acquire(text("same"), 3, 101)
+	a.Extend(text("same"), 100)
+	r.did()
+	b.Extend(text("same"), 101)
+	expect(t, r, "remove 101 0-4, copy 0>101 0-4")
+	if tree.Cells() != 4 || b.Len() != 4 {
+		t.Fatalf("%v, lease of %d", tree, b.Len())
+	}
+	a.Release()
+	if tree.Pinned() != 4 {
+		t.Fatal("the second lease does not hold what both computed")
+	}
+	b.Release()
+}
+
+func TestEvictionTakesTheLeastRecentlyUsedLeafThatNobodyHolds(t *testing.T) {
+	r := newRecorder(8)
+	tree := New(r, r)
+	learn(tree, "old", 100)
+	learn(tree, "new", 101)
+	held := tree.Acquire(text("held!"), 5, 102)
+	held.Extend(text("held!"), 102)
+	tree.Acquire(text("old"), 3, 103).Release() // used again: younger than "new"
+	r.did()
+	if freed := tree.Evict(1); freed != 3 {
+		t.Fatalf("freed %d", freed)
+	}
+	expect(t, r, "remove 1 0-3")
+	if tree.Match(text("new")) != 0 || tree.Match(text("old")) != 3 {
+		t.Fatal("the wrong one went")
+	}
+	if freed := tree.Evict(1000); freed != 3 || tree.Match(text("held!")) != 5 {
+		t.Fatalf("freed %d: what is leased must stay", freed)
+	}
+	held.Release()
+	if tree.Evict(1000) != 5 || tree.Cells() != 0 || len(r.free) != 8 {
+		t.Fatalf("%v, %d ids free", tree, len(r.free))
+	}
+}
+
+func TestAParentGoesOnlyAfterItsChildren(t *testing.T) {
+	r := newRecorder(8)
+	tree := New(r, r)
+	learn(tree, "head", 100)
+	learn(tree, "head tail", 101)
+	learn(tree, "head other", 102)
+	for _, left := range []int{2, 1, 0} {
+		before := tree.Nodes()
+		if before == 0 {
+			break
+		}
+		tree.Evict(1)
+		if tree.Match(text("head")) == 0 && tree.Nodes() > 0 {
+			t.Fatalf("head gone while %d nodes are left (%d expected)", tree.Nodes(), left)
+		}
+	}
+}
+
+func TestWithoutIDsNothingBreaks(t *testing.T) {
+	r := newRecorder(1)
+	tree := New(r, r)
+	a := tree.Acquire(text("abcd"), 4, 100)
+	a.Extend(text("abcd"), 100)
+	b := tree.Acquire(text("abxy"), 4, 101) // a split would need a second id
+	if b.Len() != 0 {
+		t.Fatalf("lease of %d without an id to split with", b.Len())
+	}
+	b.Extend(text("abxy"), 101)
+	if b.Len() != 0 || tree.Nodes() != 1 {
+		t.Fatalf("lease of %d; %v", b.Len(), tree)
+	}
+	a.Release()
+	b.Release()
+	learn(tree, "zzz", 102) // the only id is taken from what nobody holds
+	if tree.Match(text("zzz")) != 3 || tree.Match(text("abcd")) != 0 {
+		t.Fatal("the free leaf did not make room")
+	}
+}
+
+func TestPinnedMatchCountsOnlyWhatIsLeased(t *testing.T) {
+	r := newRecorder(8)
+	tree := New(r, r)
+	learn(tree, "abcdef", 100)
+	if got := tree.PinnedMatch(text("abcdef")); got != 0 {
+		t.Fatalf("%d pinned without a lease", got)
+	}
+	l := tree.Acquire(text("abcdef"), 3, 101)
+	if got := tree.PinnedMatch(text("abcdef")); got != 3 {
+		t.Fatalf("%d pinned, want 3", got)
+	}
+	l.Release()
+}
+
+func TestTokensAreCopied(t *testing.T) {
+	r := newRecorder(8)
+	tree := New(r, r)
+	mine := text("abc")
+	l := tree.Acquire(mine, 2, 100)
+	l.Extend(mine, 100)
+	l.Release()
+	copy(mine, text("xyz"))
+	if tree.Match(text("abc")) != 3 {
+		t.Fatal("the tree keeps the caller's slice")
+	}
+	if !slices.Equal(mine, text("xyz")) {
+		t.Fatal("the tree wrote into the caller's slice")
+	}
+}

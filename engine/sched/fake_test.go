@@ -1,0 +1,153 @@
+package sched
+
+import (
+	"fmt"
+	"slices"
+)
+
+// fakeModel stands for a KV cache and the model on it. A cell remembers the whole history that
+// led to it, as attention would, so a wrong copy, a lost removal or a shifted position shows in
+// the next token.
+type fakeModel struct {
+	cells int
+	next  int
+	seqs  map[int32]map[int]int // sequence -> position -> cell
+	state map[int]uint64        // cell -> hash of the tokens up to it
+	uses  map[int]int           // cell -> sequences that hold it
+}
+
+func newFakeModel(cells int) *fakeModel {
+	return &fakeModel{cells: cells, seqs: map[int32]map[int]int{}, state: map[int]uint64{}, uses: map[int]int{}}
+}
+
+// extend is splitmix64 over the state and the token.
+func extend(state uint64, token int32) uint64 {
+	z := state + uint64(token+1)*0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// vocabulary is small, so that random prompts agree by chance.
+const vocabulary = 3
+
+func predict(state uint64) int32 { return int32(state % vocabulary) }
+
+// reference is what the model says after prompt, computed without any cache.
+func reference(prompt []int32, n int) []int32 {
+	var state uint64
+	for _, t := range prompt {
+		state = extend(state, t)
+	}
+	var out []int32
+	for range n {
+		t := predict(state)
+		out = append(out, t)
+		state = extend(state, t)
+	}
+	return out
+}
+
+func (m *fakeModel) used() int { return len(m.uses) }
+
+func (m *fakeModel) hold(seq int32, pos, cell int) {
+	if m.seqs[seq] == nil {
+		m.seqs[seq] = map[int]int{}
+	}
+	m.seqs[seq][pos] = cell
+	m.uses[cell]++
+}
+
+func (m *fakeModel) drop(seq int32, pos int) {
+	cell := m.seqs[seq][pos]
+	delete(m.seqs[seq], pos)
+	if m.uses[cell]--; m.uses[cell] == 0 {
+		delete(m.uses, cell)
+		delete(m.state, cell)
+	}
+}
+
+// run applies a plan as llama.cpp would and samples its rows. partial leaves the batch half
+// computed, as an abort does.
+func (m *fakeModel) run(p *Plan, partial bool) ([]int32, error) {
+	for _, op := range p.Ops {
+		if op.Copy {
+			for pos := op.From; pos < op.To; pos++ {
+				cell, ok := m.seqs[int32(op.Src)][pos]
+				if !ok {
+					return nil, fmt.Errorf("%+v: source has no position %d", op, pos)
+				}
+				if _, ok := m.seqs[int32(op.Dst)][pos]; ok {
+					return nil, fmt.Errorf("%+v: target has position %d already", op, pos)
+				}
+				m.hold(int32(op.Dst), pos, cell)
+			}
+			continue
+		}
+		for pos := range m.seqs[int32(op.Src)] {
+			if pos >= op.From && (op.To == End || pos < op.To) {
+				m.drop(int32(op.Src), pos)
+			}
+		}
+	}
+	at := map[int]uint64{}
+	for i, token := range p.Tokens {
+		seq, pos := p.Seqs[i], int(p.Pos[i])
+		if partial && i >= len(p.Tokens)/2 {
+			return nil, nil
+		}
+		if len(m.seqs[seq]) != pos {
+			return nil, fmt.Errorf("sequence %d has %d positions, batch continues at %d", seq, len(m.seqs[seq]), pos)
+		}
+		var state uint64
+		if pos > 0 {
+			cell, ok := m.seqs[seq][pos-1]
+			if !ok {
+				return nil, fmt.Errorf("sequence %d has a hole before %d", seq, pos)
+			}
+			state = m.state[cell]
+		}
+		m.next++
+		m.state[m.next] = extend(state, token)
+		m.hold(seq, pos, m.next)
+		at[i] = m.state[m.next]
+	}
+	if m.used() > m.cells {
+		return nil, fmt.Errorf("%d cells in use of %d", m.used(), m.cells)
+	}
+	var sampled []int32
+	for _, row := range p.Rows {
+		if !p.Outputs[row.Index] {
+			return nil, fmt.Errorf("row %d has no logits", row.Index)
+		}
+		sampled = append(sampled, predict(at[row.Index]))
+	}
+	if n := len(p.Rows); n != countTrue(p.Outputs) {
+		return nil, fmt.Errorf("%d rows, %d outputs", n, countTrue(p.Outputs))
+	}
+	return sampled, nil
+}
+
+func countTrue(b []bool) int {
+	n := 0
+	for _, v := range b {
+		if v {
+			n++
+		}
+	}
+	return n
+}
+
+// reader is a person who waits for an answer.
+type reader struct {
+	prompt []int32
+	max    int
+	got    []int32
+}
+
+func (r *reader) check() error {
+	if want := reference(r.prompt, len(r.got)); !slices.Equal(want, r.got) {
+		return fmt.Errorf("prompt %v: got %v, a plain run says %v", r.prompt, r.got, want)
+	}
+	return nil
+}

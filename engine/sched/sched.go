@@ -1,0 +1,270 @@
+// Package sched decides what a model computes next for the many requests that wait for it.
+//
+// It is pure: requests and outcomes come in, a Plan comes out, time is an argument. The engine
+// runs the plan on the real cache; a test runs it on a fake one.
+//
+// One call of Step answers with one step of work, by this tree:
+//
+//	1  what was cancelled leaves, its cells are freed
+//	2  waiting requests are admitted, by class and then by arrival, while there is a row, a
+//	   sequence id, and cells for their worst case; each starts from the longest prefix in the tree
+//	3  every running request that lacks one token gets it: that is decoding
+//	4  prompts fill the step, by class and then by admission, up to
+//	   4a  SliceTokens while somebody decodes, so that nobody's stream stands still for long
+//	   4b  BatchTokens while nobody does
+//	5  room is made by evicting prefixes that nobody leases
+//
+// The budget of 4a is a number of tokens; a budget in milliseconds, from a cost model fitted
+// while running, takes its place when there is one.
+package sched
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"aigw/engine/prefix"
+)
+
+// ID names a request. The caller chooses it; it must be unique.
+type ID uint64
+
+// Seq is a sequence id of the KV cache.
+type Seq = prefix.Seq
+
+// MaxSeq is the number of sequence ids of a cache (LLAMA_MAX_SEQ).
+const MaxSeq = 256
+
+// Config bounds a Scheduler. All fields but Reuse must be positive.
+type Config struct {
+	Cells       int  // KV cells that all requests share
+	Rows        int  // most requests that run at once
+	BatchTokens int  // most tokens of a step; at least Rows
+	SliceTokens int  // most prompt tokens of a step while somebody decodes
+	Queue       int  // most requests that wait for a row
+	Reuse       bool // keep prefixes; off for caches that cannot be rolled back
+}
+
+// Validate says what is wrong with c.
+func (c Config) Validate() error {
+	switch {
+	case c.Cells < 1, c.SliceTokens < 1, c.Queue < 1:
+		return fmt.Errorf("cells (%d), slice tokens (%d) and queue (%d) must be positive", c.Cells, c.SliceTokens, c.Queue)
+	case c.Rows < 1 || c.Rows > MaxSeq/2:
+		return fmt.Errorf("%d parallel requests: from 1 to %d are possible", c.Rows, MaxSeq/2)
+	case c.BatchTokens < c.Rows:
+		return fmt.Errorf("a batch of %d tokens cannot hold one token for each of %d requests", c.BatchTokens, c.Rows)
+	}
+	return nil
+}
+
+// Request is what the scheduler needs to know of a generation.
+type Request struct {
+	ID        ID
+	Tokens    []int32 // prompt; not empty, and not changed by the caller
+	MaxTokens int     // most tokens that will be added
+	Class     int     // lower goes first
+}
+
+// FullError refuses a request because the queue is full.
+type FullError struct{ Wait time.Duration }
+
+func (e *FullError) Error() string { return fmt.Sprintf("queue is full for %s", e.Wait) }
+
+// End as an Op's To means "to the last position".
+const End = -1
+
+// Op is one operation on the KV cache: Copy or Remove. To is exclusive, or End.
+type Op struct {
+	Copy     bool // else remove
+	Src, Dst Seq  // Dst only for a copy
+	From, To int
+}
+
+// Row asks for the token that follows a request's tokens.
+type Row struct {
+	ID    ID
+	Index int // in Plan.Tokens
+}
+
+// Plan is one step: operations first, then one batch, then a token for each row.
+// Its slices are valid until the next call of Step.
+type Plan struct {
+	Ops     []Op
+	Tokens  []int32
+	Pos     []int32
+	Seqs    []int32
+	Outputs []bool // this token's logits are needed: it is some row's
+	Rows    []Row
+	Work    []ID // requests that have tokens in the batch
+}
+
+// Started tells that a request was admitted.
+type Started struct {
+	ID     ID
+	Cached int // tokens of its prompt that were in the cache
+}
+
+type phase int
+
+const (
+	running phase = iota
+	cancelled
+)
+
+// run is an admitted request.
+type run struct {
+	Request
+	phase    phase
+	seq      Seq
+	tokens   []int32 // prompt, then what was generated
+	prompt   int     // tokens up to here are the prompt as submitted
+	computed int     // tokens[:computed] are in the cache
+	planned  int     // of the step under way; computed if it succeeds
+	lease    *prefix.Lease
+	admitted time.Time
+}
+
+// worst is the number of cells that r may come to own beside its leased path.
+func (r *run) worst() int { return r.prompt + r.MaxTokens - r.leased() }
+
+func (r *run) leased() int {
+	if r.lease == nil {
+		return 0
+	}
+	return r.lease.Len()
+}
+
+// Scheduler is the state between steps. It is not safe for concurrent use.
+type Scheduler struct {
+	cfg     Config
+	ids     *ids
+	tree    *prefix.Tree
+	waiting []*run // by class, then by arrival
+	runs    []*run // by admission
+	byID    map[ID]*run
+	ops     []Op // to be done before the next batch
+	plan    Plan
+	service time.Duration // how long a request runs, smoothed
+}
+
+// New returns an empty scheduler. It panics if cfg is invalid.
+func New(cfg Config) *Scheduler {
+	if err := cfg.Validate(); err != nil {
+		panic(err)
+	}
+	s := &Scheduler{cfg: cfg, byID: map[ID]*run{}}
+	s.ids = newIDs(MaxSeq, cfg.Rows)
+	s.tree = prefix.New((*opList)(&s.ops), s.ids)
+	return s
+}
+
+// opList collects what the tree wants done.
+type opList []Op
+
+func (l *opList) Copy(src, dst Seq, from, to int) {
+	*l = append(*l, Op{Copy: true, Src: src, Dst: dst, From: from, To: to})
+}
+
+func (l *opList) Remove(seq Seq, from, to int) {
+	*l = append(*l, Op{Src: seq, From: from, To: to})
+}
+
+// Submit queues a request. It fails with *FullError when the queue is full: requests that only
+// wait for the step under way to end, because a row is free for them, do not count.
+func (s *Scheduler) Submit(r Request) error {
+	if len(s.waiting) >= s.cfg.Queue+s.cfg.Rows-len(s.runs) {
+		return &FullError{Wait: s.Wait()}
+	}
+	n := &run{Request: r, tokens: r.Tokens, prompt: len(r.Tokens)}
+	s.enqueue(n)
+	s.byID[r.ID] = n
+	return nil
+}
+
+// enqueue puts r behind everybody of its class.
+func (s *Scheduler) enqueue(r *run) {
+	at := len(s.waiting)
+	for at > 0 && s.waiting[at-1].Class > r.Class {
+		at--
+	}
+	s.waiting = slices.Insert(s.waiting, at, r)
+}
+
+// Wait estimates how long a request that came now would wait for a row: everybody before it
+// has to be served first, Rows at a time.
+func (s *Scheduler) Wait() time.Duration {
+	return s.service * time.Duration(len(s.waiting)+1) / time.Duration(s.cfg.Rows)
+}
+
+// Waiting and Running count requests.
+func (s *Scheduler) Waiting() int { return len(s.waiting) }
+func (s *Scheduler) Running() int { return len(s.runs) }
+
+// Cells reports how many cells are in use, and how many of them could be evicted.
+func (s *Scheduler) Cells() (used, evictable int) {
+	return s.used(), s.tree.Cells() - s.tree.Pinned()
+}
+
+func (s *Scheduler) used() int {
+	used := s.tree.Cells()
+	for _, r := range s.runs {
+		used += r.computed - r.leased()
+	}
+	return used
+}
+
+// Cancel ends a request wherever it is. What a running one has computed of its prompt stays in
+// the tree; the rest leaves with the next step.
+func (s *Scheduler) Cancel(id ID) {
+	r := s.byID[id]
+	if r == nil {
+		return
+	}
+	delete(s.byID, id)
+	if at := slices.Index(s.waiting, r); at >= 0 {
+		s.waiting = slices.Delete(s.waiting, at, at+1)
+		return
+	}
+	r.phase = cancelled
+}
+
+// Finish ends a request that has got all it wanted. All of its tokens stay in the tree.
+func (s *Scheduler) Finish(id ID, now time.Time) {
+	r := s.byID[id]
+	if r == nil {
+		return
+	}
+	took := now.Sub(r.admitted)
+	if s.service == 0 {
+		s.service = took
+	}
+	s.service += (took - s.service) / 8
+	s.retain(r, r.computed)
+	delete(s.byID, id)
+	s.remove(r)
+}
+
+// retain puts r's tokens up to n into the tree, as far as they are not there yet.
+func (s *Scheduler) retain(r *run, n int) {
+	if r.lease != nil && n > r.lease.Len() {
+		r.lease.Extend(r.tokens[r.lease.Len():n], r.seq)
+	}
+}
+
+// remove takes r off the running ones and frees its sequence.
+func (s *Scheduler) remove(r *run) {
+	s.vacate(r)
+	s.runs = slices.DeleteFunc(s.runs, func(o *run) bool { return o == r })
+}
+
+// vacate frees what r holds of the cache.
+func (s *Scheduler) vacate(r *run) {
+	if r.lease != nil {
+		r.lease.Release()
+		r.lease = nil
+	}
+	s.ops = append(s.ops, Op{Src: r.seq, From: 0, To: End})
+	s.ids.releaseLive(r.seq)
+	r.computed, r.planned = 0, 0
+}

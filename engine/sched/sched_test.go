@@ -1,0 +1,328 @@
+package sched
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// world drives a scheduler over the fake model.
+type world struct {
+	s       *Scheduler
+	m       *fakeModel
+	cfg     Config
+	now     time.Time
+	nextID  ID
+	readers map[ID]*reader
+	reused  int // prompt tokens that came from the cache
+	decoded map[ID]bool
+}
+
+func newWorld(cfg Config) *world {
+	return &world{
+		s: New(cfg), m: newFakeModel(cfg.Cells), cfg: cfg, now: time.Unix(0, 0),
+		readers: map[ID]*reader{}, decoded: map[ID]bool{},
+	}
+}
+
+func (w *world) submit(prompt []int32, max, class int) (ID, error) {
+	w.nextID++
+	err := w.s.Submit(Request{ID: w.nextID, Tokens: prompt, MaxTokens: max, Class: class})
+	if err == nil {
+		w.readers[w.nextID] = &reader{prompt: prompt, max: max}
+	}
+	return w.nextID, err
+}
+
+func (w *world) cancel(id ID) {
+	w.s.Cancel(id)
+	delete(w.readers, id)
+}
+
+type result int
+
+const (
+	succeed result = iota
+	abort
+	noRoom
+)
+
+// step plans and runs one step and checks what must hold after it.
+func (w *world) step(how result) (worked bool, err error) {
+	w.now = w.now.Add(10 * time.Millisecond)
+	p, started, ok := w.s.Step(w.now)
+	if !ok {
+		return false, w.check()
+	}
+	for _, s := range started {
+		w.reused += s.Cached
+	}
+	if len(p.Tokens) > w.cfg.BatchTokens {
+		return false, errors.New("batch too long")
+	}
+	if len(p.Rows) > 0 && len(p.Tokens)-len(p.Rows) > w.cfg.BatchTokens {
+		return false, errors.New("budget exceeded")
+	}
+	for _, id := range p.Work {
+		if w.readers[id] == nil {
+			return false, errors.New("cancelled work was planned")
+		}
+		w.decoded[id] = true
+	}
+	sampled, err := w.m.run(p, how != succeed)
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case how == abort || len(p.Tokens) == 0 && how != succeed:
+		w.s.Failed()
+		return true, nil
+	case how == noRoom:
+		w.s.NoRoom()
+		return true, nil
+	}
+	if len(p.Tokens) > 0 {
+		w.s.Computed(sampled)
+	}
+	for i, row := range p.Rows {
+		r := w.readers[row.ID]
+		r.got = append(r.got, sampled[i])
+		if err := r.check(); err != nil {
+			return false, err
+		}
+		if len(r.got) == r.max {
+			w.s.Finish(row.ID, w.now)
+			delete(w.readers, row.ID)
+		}
+	}
+	return true, w.check()
+}
+
+// check compares the books with the cache. Operations that wait for the next step are not done yet.
+func (w *world) check() error {
+	if len(w.s.ops) > 0 {
+		return nil
+	}
+	if used, _ := w.s.Cells(); used != w.m.used() {
+		return errors.New("books and cache count different cells")
+	}
+	return nil
+}
+
+// drain runs until nobody waits.
+func (w *world) drain() error {
+	for steps := 0; len(w.readers) > 0; steps++ {
+		if steps > 100_000 {
+			return errors.New("somebody starves")
+		}
+		if _, err := w.step(succeed); err != nil {
+			return err
+		}
+	}
+	_, err := w.step(succeed)
+	return err
+}
+
+// prompts share heads, as people in one team do.
+func drawPrompt(t *rapid.T) []int32 {
+	head := rapid.SampledFrom([][]int32{{}, {1, 1, 1, 1}, {1, 1, 2, 2, 2, 2}, {2, 1, 2, 1, 2, 1, 2, 1, 2, 1}}).Draw(t, "head")
+	tail := rapid.SliceOfN(rapid.Int32Range(0, vocabulary-1), 1, 12).Draw(t, "tail")
+	return append(append([]int32{}, head...), tail...)
+}
+
+func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
+	reused, failed := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		cfg := Config{
+			Cells:       rapid.IntRange(32, 96).Draw(t, "cells"),
+			Rows:        rapid.IntRange(1, 6).Draw(t, "rows"),
+			BatchTokens: rapid.IntRange(6, 16).Draw(t, "batch"),
+			SliceTokens: rapid.IntRange(1, 8).Draw(t, "slice"),
+			Queue:       8,
+			Reuse:       rapid.IntRange(0, 9).Draw(t, "reuse") > 0,
+		}
+		w := newWorld(cfg)
+		if rapid.Bool().Draw(t, "few ids") {
+			w.s.ids.free = w.s.ids.free[len(w.s.ids.free)-cfg.Rows-3:]
+		}
+		ids := len(w.s.ids.free)
+		step := func(how result) {
+			if _, err := w.step(how); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"submit": func(t *rapid.T) {
+				prompt := drawPrompt(t)
+				_, err := w.submit(prompt, rapid.IntRange(1, 32-len(prompt)).Draw(t, "max"), rapid.IntRange(0, 3).Draw(t, "class"))
+				var full *FullError
+				if err != nil && (!errors.As(err, &full) || w.s.Waiting() < cfg.Queue) {
+					t.Fatal(err)
+				}
+			},
+			"cancel": func(t *rapid.T) {
+				if ids := slices.Sorted(maps.Keys(w.readers)); len(ids) > 0 {
+					w.cancel(rapid.SampledFrom(ids).Draw(t, "who"))
+				}
+			},
+			"step":  func(*rapid.T) { step(succeed) },
+			"step2": func(*rapid.T) { step(succeed) },
+			"step3": func(*rapid.T) { step(succeed) },
+			"abort": func(*rapid.T) { failed++; step(abort) },
+			"full":  func(*rapid.T) { failed++; step(noRoom) },
+		})
+		if err := w.drain(); err != nil {
+			t.Fatal(err)
+		}
+		if left := len(w.s.ids.free) + w.s.tree.Nodes(); left != ids || w.s.ids.reserved != cfg.Rows {
+			t.Fatalf("%d of %d sequence ids left", left, ids)
+		}
+		if w.s.tree.Pinned() != 0 || len(w.s.byID) != 0 {
+			t.Fatalf("%v, %d known requests after everybody left", w.s.tree, len(w.s.byID))
+		}
+		w.s.tree.Evict(cfg.Cells)
+		step(succeed)
+		if w.m.used() != 0 {
+			t.Fatalf("%d cells leaked", w.m.used())
+		}
+		reused += w.reused
+	})
+	if reused == 0 || failed == 0 {
+		t.Fatalf("reused %d tokens, %d failed steps: the test did not test", reused, failed)
+	}
+}
+
+func config() Config {
+	return Config{Cells: 256, Rows: 4, BatchTokens: 32, SliceTokens: 8, Queue: 4, Reuse: true}
+}
+
+func TestPromptIsSlicedWhileSomebodyDecodes(t *testing.T) {
+	w := newWorld(config())
+	stream, _ := w.submit([]int32{1, 2}, 50, 1)
+	if _, err := w.step(succeed); err != nil {
+		t.Fatal(err)
+	}
+	paste := make([]int32, 40)
+	if _, err := w.submit(paste, 5, 2); err != nil {
+		t.Fatal(err)
+	}
+	for len(w.s.waiting) > 0 || w.s.runs[1].computed < 40 {
+		before := len(w.readers[stream].got)
+		p, _, _ := w.s.Step(w.now)
+		if n := len(p.Tokens) - 1; n > 8 {
+			t.Fatalf("%d prompt tokens in a step while somebody decodes, at most 8 wanted", n)
+		}
+		sampled, err := w.m.run(p, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.s.Computed(sampled)
+		for i, row := range p.Rows {
+			w.readers[row.ID].got = append(w.readers[row.ID].got, sampled[i])
+		}
+		if len(w.readers[stream].got) == before {
+			t.Fatal("a stream stood still for a step")
+		}
+	}
+}
+
+func TestALowerClassGoesFirst(t *testing.T) {
+	cfg := config()
+	cfg.Rows = 1
+	w := newWorld(cfg)
+	busy, _ := w.submit([]int32{0}, 1, 0)
+	chat, _ := w.submit([]int32{0, 1}, 1, 2)
+	typing, _ := w.submit([]int32{0, 2}, 1, 0)
+	var order []ID
+	for range 8 {
+		_, started, _ := w.s.Step(w.now)
+		for _, s := range started {
+			order = append(order, s.ID)
+		}
+		sampled, err := w.m.run(&w.s.plan, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.s.Computed(sampled)
+		for _, row := range w.s.plan.Rows {
+			w.s.Finish(row.ID, w.now)
+		}
+	}
+	if want := [3]ID{busy, typing, chat}; len(order) != 3 || [3]ID(order) != want {
+		t.Fatalf("started %v, want %v", order, want)
+	}
+}
+
+func TestASharedPromptIsComputedOnceAlsoWhileItsOwnerDecodes(t *testing.T) {
+	w := newWorld(config())
+	head := make([]int32, 100)
+	owner, _ := w.submit(append(head[:100:100], 1), 100, 1)
+	for range 8 {
+		if _, err := w.step(succeed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(w.readers[owner].got); n == 0 || n == 100 {
+		t.Fatalf("owner has %d tokens; it should be in the middle", n)
+	}
+	used := w.m.used()
+	if _, err := w.submit(append(head[:100:100], 2, 2), 10, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.step(succeed); err != nil {
+		t.Fatal(err)
+	}
+	if w.reused != 100 {
+		t.Fatalf("%d tokens reused, want 100", w.reused)
+	}
+	if grew := w.m.used() - used; grew != 3 { // the tail of the second and one token of the first
+		t.Fatalf("%d new cells, want 3", grew)
+	}
+}
+
+func TestAFullQueueIsRefusedAtOnce(t *testing.T) {
+	w := newWorld(config())
+	for range 4 + 4 { // a row or a place in the queue for each
+		if _, err := w.submit([]int32{1}, 1, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := w.submit([]int32{1}, 1, 0)
+	var full *FullError
+	if !errors.As(err, &full) {
+		t.Fatalf("error %v, want FullError", err)
+	}
+}
+
+func TestAdmissionCountsTheWorstCase(t *testing.T) {
+	w := newWorld(config()) // 256 cells
+	w.submit(make([]int32, 100), 100, 0)
+	w.submit([]int32{1, 2, 3}, 60, 0) // 263 in the worst case
+	if _, err := w.step(succeed); err != nil {
+		t.Fatal(err)
+	}
+	if w.s.Running() != 1 || w.s.Waiting() != 1 {
+		t.Fatalf("%d running, %d waiting: the second does not fit yet", w.s.Running(), w.s.Waiting())
+	}
+	if err := w.drain(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"no cells":        func(c *Config) { c.Cells = 0 },
+		"too many rows":   func(c *Config) { c.Rows = 129; c.BatchTokens = 512 },
+		"batch too small": func(c *Config) { c.BatchTokens = 3 },
+	} {
+		cfg := config()
+		change(&cfg)
+		if cfg.Validate() == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}

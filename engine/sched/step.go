@@ -1,0 +1,105 @@
+package sched
+
+import "time"
+
+// Step plans the next step. The second result lists the requests that it admitted; the third
+// is false when there is nothing to do. The numbers are those of the package comment.
+func (s *Scheduler) Step(now time.Time) (*Plan, []Started, bool) {
+	// 1 cancelled work leaves
+	for i := 0; i < len(s.runs); {
+		if r := s.runs[i]; r.phase == cancelled {
+			s.remove(r)
+			continue
+		}
+		i++
+	}
+	// 2 waiting requests are admitted
+	var started []Started
+	for len(s.waiting) > 0 && len(s.runs) < s.cfg.Rows && s.fits(s.waiting[0]) {
+		r := s.waiting[0]
+		s.waiting = s.waiting[1:]
+		started = append(started, Started{r.ID, s.admit(r, now)})
+	}
+	p := &s.plan
+	p.Tokens, p.Pos, p.Seqs, p.Outputs = p.Tokens[:0], p.Pos[:0], p.Seqs[:0], p.Outputs[:0]
+	p.Rows, p.Work = p.Rows[:0], p.Work[:0]
+	// 3 decoding
+	for _, r := range s.runs {
+		if r.decoding() {
+			s.add(r, 1)
+		}
+	}
+	// 4 prompts
+	budget := s.cfg.BatchTokens // 4b
+	if len(p.Tokens) > 0 {
+		budget = min(budget, len(p.Tokens)+s.cfg.SliceTokens) // 4a
+	}
+	for class := 0; len(p.Tokens) < budget; class++ {
+		more := false
+		for _, r := range s.runs {
+			if r.Class == class && !r.decoding() && len(p.Tokens) < budget {
+				s.add(r, min(len(r.tokens)-r.computed, budget-len(p.Tokens)))
+			}
+			more = more || r.Class > class
+		}
+		if !more {
+			break
+		}
+	}
+	// 5 room
+	if short := s.used() + len(p.Tokens) - s.cfg.Cells; short > 0 {
+		s.tree.Evict(short)
+	}
+	p.Ops, s.ops = append(p.Ops[:0], s.ops...), s.ops[:0]
+	return p, started, len(p.Tokens) > 0 || len(p.Ops) > 0
+}
+
+// decoding: r lacks just the token that it was given last. A prompt whose last token is the
+// only one missing counts too: it costs the same.
+func (r *run) decoding() bool { return len(r.tokens)-r.computed == 1 }
+
+// fits: r's worst case goes into cells that are free or can be evicted. What others have
+// leased already costs nothing; the rest of its prefix would be pinned by r.
+func (s *Scheduler) fits(r *run) bool {
+	need := r.prompt + r.MaxTokens
+	taken := s.tree.Pinned()
+	for _, o := range s.runs {
+		taken += o.worst()
+	}
+	if s.cfg.Reuse {
+		need -= s.tree.PinnedMatch(r.tokens[:len(r.tokens)-1])
+	}
+	return taken+need <= s.cfg.Cells
+}
+
+// admit gives r a sequence that starts with the longest known prefix, and returns its length.
+// The last token is always computed: its logits are wanted.
+func (s *Scheduler) admit(r *run, now time.Time) int {
+	r.seq = s.ids.live()
+	r.admitted = now
+	if s.cfg.Reuse {
+		r.lease = s.tree.Acquire(r.tokens, len(r.tokens)-1, r.seq)
+	}
+	r.computed = r.leased()
+	r.planned = r.computed
+	s.runs = append(s.runs, r)
+	return r.computed
+}
+
+// add plans r's next n tokens.
+func (s *Scheduler) add(r *run, n int) {
+	p := &s.plan
+	for i := r.computed; i < r.computed+n; i++ {
+		p.Tokens = append(p.Tokens, r.tokens[i])
+		p.Pos = append(p.Pos, int32(i))
+		p.Seqs = append(p.Seqs, int32(r.seq))
+		p.Outputs = append(p.Outputs, false)
+	}
+	r.planned = r.computed + n
+	p.Work = append(p.Work, r.ID)
+	if r.planned == len(r.tokens) {
+		last := len(p.Tokens) - 1
+		p.Outputs[last] = true
+		p.Rows = append(p.Rows, Row{r.ID, last})
+	}
+}
