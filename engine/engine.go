@@ -1,0 +1,216 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"aigw/engine/llama"
+	"aigw/engine/sched"
+	"aigw/models"
+)
+
+// Engine is a loaded model with one context. Its methods may be used concurrently.
+//
+// One goroutine, locked to its thread, owns the context and runs step after step (loop.go).
+// Everybody else meets it in the scheduler, under mu, which is never held while the model computes.
+type Engine struct {
+	log   *slog.Logger
+	model *llama.Model
+	vocab *Vocabulary
+	// sampler makes the sampler of one generation.
+	sampler func(models.Sampling) (*llama.Sampler, error)
+	set     settings
+	plan    Plan
+	done    chan struct{} // closed when the loop has ended
+	wakeup  chan struct{} // has a value when the loop should look again
+
+	mu      sync.Mutex
+	ctx     stepper
+	sched   *sched.Scheduler
+	gens    map[sched.ID]*generation
+	nextID  sched.ID
+	alive   int  // generations in the step under way that somebody still wants
+	tainted bool // NaN was seen; the cache's data is cleared when nobody runs
+	closing bool
+	totals  Totals
+}
+
+// stepper is what the loop needs of a llama.Context. Methods other than Abort are called by the
+// loop only.
+type stepper interface {
+	Step(*llama.Step) error
+	Abort(on bool)
+	ClearAll() error
+	Close() error
+}
+
+var _ stepper = (*llama.Context)(nil)
+
+// Load reads the weights and returns when the model has decoded a token. Cancelling ctx
+// ends the loading.
+func Load(ctx context.Context, o Options) (*Engine, error) {
+	log := o.Logger
+	if log == nil {
+		log = slog.Default()
+	}
+	if err := llama.Init(llama.InitOptions{Logger: log, BackendDir: o.BackendDir}); err != nil {
+		return nil, err
+	}
+	mo := o.modelOptions()
+	mo.Progress = func(done float32) bool {
+		if o.Progress != nil {
+			o.Progress(done)
+		}
+		return ctx.Err() == nil
+	}
+	model, err := llama.LoadModel(o.Model, mo)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, err
+	}
+	set, err := o.settle(model)
+	if err != nil {
+		_ = model.Close()
+		return nil, err
+	}
+	e := newEngine(set, log)
+	e.model, e.vocab = model, newVocabulary(model.Vocab())
+	e.sampler = e.vocab.newSampler
+	open := func() (stepper, error) {
+		c, err := model.NewContext(set.context)
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(warmUp(c, e.vocab), e.describe(c)); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+		return c, nil
+	}
+	if err := e.start(open); err != nil {
+		_ = model.Close()
+		return nil, fmt.Errorf("prepare %s: %w", o.Model, err)
+	}
+	return e, nil
+}
+
+func newEngine(set settings, log *slog.Logger) *Engine {
+	return &Engine{
+		log: log, set: set, sched: sched.New(set.sched),
+		gens: map[sched.ID]*generation{},
+		done: make(chan struct{}), wakeup: make(chan struct{}, 1),
+	}
+}
+
+// start runs the loop on a thread of its own. The context is made there too: its thread pool
+// belongs to the thread that made it.
+func (e *Engine) start(open func() (stepper, error)) error {
+	ready := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(e.done)
+		c, err := open()
+		e.ctx = c
+		ready <- err
+		if err != nil {
+			return
+		}
+		e.loop()
+		if err := c.Close(); err != nil {
+			e.log.Error("closing the model's context", "error", err)
+		}
+	}()
+	return <-ready
+}
+
+// warmUp decodes one token, so that ready means ready: the first decode allocates buffers and
+// touches every weight.
+func warmUp(c *llama.Context, v *Vocabulary) error {
+	token, ok := v.BOS()
+	if !ok {
+		token = 0
+	}
+	err := c.Step(&llama.Step{
+		Tokens: []llama.Token{token}, Pos: []llama.Pos{0}, Seqs: []llama.SeqID{0}, Outputs: []bool{true},
+	})
+	if err != nil {
+		return fmt.Errorf("first decode: %w", err)
+	}
+	return c.ClearAll()
+}
+
+// Close ends all generations with ErrClosed and frees the model. It waits for the step under way.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	if e.closing {
+		e.mu.Unlock()
+		<-e.done
+		return nil
+	}
+	e.closing = true
+	for _, g := range e.gens {
+		e.abandon(g, ErrClosed)
+	}
+	e.mu.Unlock()
+	e.wake()
+	<-e.done
+	if e.model == nil {
+		return nil
+	}
+	return e.model.Close()
+}
+
+// Vocabulary is the model's tokenizer.
+func (e *Engine) Vocabulary() *Vocabulary { return e.vocab }
+
+var _ models.Tokenizer = (*Vocabulary)(nil)
+
+// Limit is the number of tokens that one request may hold, prompt and answer together.
+func (e *Engine) Limit() int { return e.set.limit }
+
+// Totals counts what an engine has done since it was loaded.
+type Totals struct {
+	Requests     uint64 // finished, whatever the reason
+	Refused      uint64 // refused because the queue was full
+	Steps        uint64
+	Aborted      uint64        // steps that ended early because nobody wanted them any more
+	PromptTokens uint64        // computed, not those taken from the cache
+	CachedTokens uint64        // taken from the cache
+	OutputTokens uint64        // generated
+	Busy         time.Duration // time spent in steps
+}
+
+// State is what an engine is doing now.
+type State struct {
+	Totals
+	Running, Waiting            int
+	Cells, CellsUsed, Evictable int
+	Parallel, Queue             int
+}
+
+// State reports what the engine is doing.
+func (e *Engine) State() State {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	used, evictable := e.sched.Cells()
+	return State{
+		Totals: e.totals, Running: e.sched.Running(), Waiting: e.sched.Waiting(),
+		Cells: e.set.sched.Cells, CellsUsed: used, Evictable: evictable,
+		Parallel: e.set.sched.Rows, Queue: e.set.sched.Queue,
+	}
+}
+
+// wake makes the loop look for work.
+func (e *Engine) wake() {
+	select {
+	case e.wakeup <- struct{}{}:
+	default: // it will look anyway
+	}
+}

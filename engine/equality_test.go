@@ -1,0 +1,250 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"aigw/engine/llama"
+	"aigw/internal/testmodel"
+	"aigw/models"
+)
+
+// Sharing, slicing and company must not change what a model says. Kernels are not batch
+// invariant, so logits differ in their last digits and a near-tie can fall the other way. What
+// is asked for is therefore: greedy token ids are those of a plain run of one sequence in a
+// context of its own, up to the first position where the plain run's two best tokens are closer
+// than e, the largest difference between the logits of two plain runs whose cells merely lie
+// elsewhere in the cache. And at least nine of ten runs are equal to the end.
+//
+// The weights are the real model's, expanded to 32 bits: kernels for quantised weights round
+// activations to 8 bits, which makes e 1.0 to 1.5 for this model and would excuse real mistakes
+// (18 to 24 of 41 runs were equal); without that rounding e is 0.02.
+
+const equalTokens = 32
+
+// corpus has prompts with a head of more than 512 tokens in common, and some with nothing.
+func corpus() []string {
+	var head strings.Builder
+	head.WriteString("package inventory\n\n// Package inventory keeps track of what is in the store.\n\n")
+	for i, noun := range []string{"Item", "Shelf", "Order", "Supplier", "Parcel"} {
+		fmt.Fprintf(&head, "// %s number %d of the store, in the order in which the clerks asked for them.\ntype %s struct {\n\tID int\n\tName string\n\tWeight%d float64\n}\n\n", noun, i, noun, i)
+		fmt.Fprintf(&head, "// Total%s adds up the weight of all entries.\nfunc Total%s(all []%s) float64 {\n\ttotal := %d.0\n\tfor _, v := range all {\n\t\ttotal += v.Weight%d\n\t}\n\treturn total\n}\n\n", noun, noun, noun, i, i)
+	}
+	h := head.String()
+	return []string{
+		h + "// Count returns the number of items.\nfunc Count(",
+		h + "// Heaviest returns the item that weighs most.\nfunc Heaviest(all []Item) ",
+		h + "func main() {\n\t",
+		h + "var Names = []string{",
+		h[:len(h)/2] + "// Sort orders the shelves by name.\nfunc Sort(",
+		h[:len(h)/3] + "type Store struct {\n",
+		"def fibonacci(n):\n    ",
+		"The river rose all night, and in the morning the people of the village",
+	}
+}
+
+// plainRun is one sequence in a context of its own.
+type plainRun struct {
+	ids     []models.Token
+	margins []float32   // between the two best tokens at each position
+	logits  [][]float32 // at each position
+}
+
+// runPlain decodes greedily from prompt, behind offset cells that belong to somebody else.
+func runPlain(t *testing.T, m *llama.Model, set settings, prompt []models.Token, offset int) plainRun {
+	t.Helper()
+	c, err := m.NewContext(set.context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	decode := func(seq llama.SeqID, from int, tokens []models.Token, output bool) {
+		s := llama.Step{Tokens: tokens}
+		for i := range tokens {
+			s.Pos = append(s.Pos, llama.Pos(from+i))
+			s.Seqs = append(s.Seqs, seq)
+			s.Outputs = append(s.Outputs, output && i == len(tokens)-1)
+		}
+		if err := c.Step(&s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if offset > 0 {
+		decode(200, 0, prompt[:offset], false)
+	}
+	at := 0
+	for ; len(prompt)-at > set.context.Batch; at += set.context.Batch {
+		decode(0, at, prompt[at:at+set.context.Batch], false)
+	}
+	var run plainRun
+	next := prompt[at:]
+	for len(run.ids) < equalTokens {
+		decode(0, at, next, true)
+		row, err := c.Logits(len(next) - 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		best, margin := topTwo(row)
+		run.ids, run.margins, run.logits = append(run.ids, best), append(run.margins, margin), append(run.logits, row)
+		at += len(next)
+		next = []models.Token{best}
+	}
+	return run
+}
+
+func topTwo(row []float32) (best models.Token, margin float32) {
+	first, second := float32(math.Inf(-1)), float32(math.Inf(-1))
+	for i, v := range row {
+		if v > first {
+			first, second, best = v, first, models.Token(i)
+		} else if v > second {
+			second = v
+		}
+	}
+	return best, first - second
+}
+
+// tolerance is e: the largest difference of logits between two plain runs, as long as both say the same.
+func tolerance(a, b plainRun) float32 {
+	e := float32(0)
+	for i := range a.ids {
+		for j, v := range a.logits[i] {
+			e = max(e, float32(math.Abs(float64(v-b.logits[i][j]))))
+		}
+		if a.ids[i] != b.ids[i] {
+			break
+		}
+	}
+	return e
+}
+
+func TestSharingSlicingAndCompanyDoNotChangeTheAnswer(t *testing.T) {
+	ctx := t.Context()
+	full := filepath.Join(t.TempDir(), "f32.gguf")
+	if err := llama.Quantize(testmodel.Path(t), full, llama.FileF32, 2); err != nil {
+		t.Fatal(err)
+	}
+	load := func(cells int) *Engine {
+		e, err := Load(ctx, Options{Model: full, Context: cells, Parallel: 8, Queue: 16})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return e
+	}
+	big := load(8192)
+	var prompts [][]models.Token
+	for _, text := range corpus() {
+		ids, err := big.Vocabulary().Tokenize(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prompts = append(prompts, ids)
+	}
+	if n := len(prompts[0]); n <= 550 {
+		t.Fatalf("a prompt of %d tokens: the common head should not fit into one batch of 512", n)
+	}
+
+	e := float32(0)
+	var plain []plainRun
+	for i, p := range prompts {
+		run := runPlain(t, big.model, big.set, p, 0)
+		if i%3 == 0 {
+			e = max(e, tolerance(run, runPlain(t, big.model, big.set, p, min(len(p), 300))))
+		}
+		plain = append(plain, run)
+	}
+	t.Logf("e = %g: the largest difference between logits of plain runs at different cells", e)
+
+	equal, runs := 0, 0
+	compare := func(t *testing.T, i int, got []models.Token) {
+		t.Helper()
+		runs++
+		at := 0
+		for at < len(got) && got[at] == plain[i].ids[at] {
+			at++
+		}
+		switch {
+		case at == equalTokens:
+			equal++
+		case at < len(got) && plain[i].margins[at] >= e:
+			t.Errorf("prompt %d differs at token %d, where the plain run is sure by %g (e = %g)", i, at, plain[i].margins[at], e)
+		case at == len(got):
+			t.Errorf("prompt %d: only %d tokens", i, at)
+		}
+	}
+	// run generates for one prompt and returns its ids and how many prompt tokens were reused.
+	run := func(t *testing.T, e *Engine, i int) ([]models.Token, int) {
+		var ids []models.Token
+		req := Request{Prompt: prompts[i], MaxTokens: equalTokens, trace: func(id models.Token) { ids = append(ids, id) }}
+		res, err := e.Generate(context.WithoutCancel(ctx), req, discard)
+		if err != nil {
+			t.Error(err)
+		}
+		return ids, res.CachedTokens
+	}
+	everybody := func(t *testing.T, e *Engine, order []int) (reused int) {
+		var mu sync.Mutex
+		var group sync.WaitGroup
+		for _, i := range order {
+			group.Go(func() {
+				ids, cached := run(t, e, i)
+				mu.Lock()
+				defer mu.Unlock()
+				reused += cached
+				compare(t, i, ids)
+			})
+		}
+		group.Wait()
+		return reused
+	}
+	all := []int{0, 1, 2, 3, 4, 5, 6, 7}
+	backwards := slices.Clone(all)
+	slices.Reverse(backwards)
+
+	t.Run("alone, nothing to reuse", func(t *testing.T) {
+		ids, reused := run(t, big, 6)
+		if reused != 0 {
+			t.Errorf("%d tokens reused in an empty cache", reused)
+		}
+		compare(t, 6, ids)
+	})
+	t.Run("in company, joining and leaving", func(t *testing.T) { everybody(t, big, all) })
+	t.Run("alone, everything to reuse", func(t *testing.T) {
+		for _, i := range all {
+			ids, reused := run(t, big, i)
+			if reused < len(prompts[i])-1 {
+				t.Errorf("prompt %d: %d of %d tokens reused", i, reused, len(prompts[i]))
+			}
+			compare(t, i, ids)
+		}
+	})
+	t.Run("in company, everything to reuse", func(t *testing.T) {
+		if everybody(t, big, backwards) == 0 {
+			t.Error("nothing was reused: the test did not test")
+		}
+	})
+	t.Run("heads evicted, cells fragmented", func(t *testing.T) {
+		small := load(1536) // fits two of the long prompts
+		reused := 0
+		reused += everybody(t, small, all)
+		reused += everybody(t, small, backwards)
+		if reused == 0 {
+			t.Error("nothing was reused: the test did not test")
+		}
+	})
+	t.Logf("%d of %d runs are equal to the end", equal, runs)
+	if equal*10 < runs*9 {
+		t.Errorf("only %d of %d runs are equal to the end, want nine of ten", equal, runs)
+	}
+}

@@ -1,0 +1,220 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"aigw/engine/llama"
+	"aigw/engine/sched"
+	"aigw/models"
+)
+
+// generation is a request on its way through the engine. Fields without a word about it are
+// guarded by Engine.mu.
+type generation struct {
+	id      sched.ID
+	req     Request
+	sampler *llama.Sampler
+	text    textStream
+	out     *outbox // has a lock of its own
+
+	inFlight bool // its tokens are in the step under way
+	over     bool // it has its result; the sampler goes when no step uses it
+
+	submitted, started, first, last time.Time
+	cached, count                   int
+}
+
+// Generate runs a request and hands its text to emit as it is decoded, whole characters at a
+// time. It returns when the generation is over: normally with a Result, with *BusyError or
+// *models.TooLongError when it was refused, with ctx's or emit's error when nobody wants the
+// rest, and with ErrClosed when the engine shuts down. emit is called on the caller's goroutine
+// and never holds up the model.
+func (e *Engine) Generate(ctx context.Context, req Request, emit func(text string) error) (Result, error) {
+	if err := e.check(req); err != nil {
+		return Result{}, err
+	}
+	sampler, err := e.sampler(req.Sampling)
+	if err != nil {
+		return Result{}, err
+	}
+	g := &generation{req: req, sampler: sampler, text: textStream{stops: req.Stops.Texts}, out: newOutbox()}
+	if err := e.submit(g); err != nil {
+		g.release(e)
+		return Result{}, err
+	}
+	stop := context.AfterFunc(ctx, func() { e.cancel(g, context.Cause(ctx)) })
+	defer stop()
+	for {
+		text, over := g.out.take()
+		if text != "" {
+			if err := emit(text); err != nil {
+				e.cancel(g, err)
+				return Result{}, err
+			}
+		}
+		if over {
+			return g.out.result, g.out.err
+		}
+	}
+}
+
+// check refuses what the model could not compute or llama.cpp would die of.
+func (e *Engine) check(req Request) error {
+	switch {
+	case len(req.Prompt) == 0:
+		return errors.New("the prompt is empty; a model needs at least one token to go on from")
+	case req.MaxTokens < 1:
+		return fmt.Errorf("%d tokens wanted; ask for at least 1", req.MaxTokens)
+	case slices.Contains(req.Stops.Texts, ""):
+		return errors.New("a stop text is empty")
+	}
+	if want := len(req.Prompt) + req.MaxTokens; want > e.set.limit {
+		return &models.TooLongError{Tokens: want, Limit: e.set.limit}
+	}
+	size := models.Token(e.vocab.Size())
+	for i, t := range req.Prompt {
+		if t < 0 || t >= size {
+			return fmt.Errorf("token %d at %d is not in the vocabulary of %d", t, i, size)
+		}
+	}
+	return nil
+}
+
+// newSampler makes the sampler of one generation.
+func (v *Vocabulary) newSampler(s models.Sampling) (*llama.Sampler, error) {
+	o := llama.SamplerOptions{
+		Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, MinP: s.MinP,
+		RepeatPenalty: s.RepeatPenalty, RepeatLastN: or(s.RepeatLastN, 64),
+	}
+	if s.Seed != nil {
+		o.Seed = *s.Seed
+	} else {
+		o.Seed = rand.Uint32()
+	}
+	return llama.NewSampler(v.v, o)
+}
+
+func (e *Engine) submit(g *generation) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing {
+		return ErrClosed
+	}
+	e.nextID++
+	g.id, g.submitted = e.nextID, time.Now()
+	err := e.sched.Submit(sched.Request{
+		ID: g.id, Tokens: g.req.Prompt, MaxTokens: g.req.MaxTokens, Class: int(g.req.Class),
+	})
+	if full := (*sched.FullError)(nil); errors.As(err, &full) {
+		e.totals.Refused++
+		return &BusyError{Wait: full.Wait}
+	}
+	if err != nil {
+		return err
+	}
+	e.gens[g.id] = g
+	e.wake()
+	return nil
+}
+
+// cancel ends g because nobody wants it any more. The step under way is cut short if nobody
+// wants anything of it.
+func (e *Engine) cancel(g *generation, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.abandon(g, err)
+}
+
+// abandon gives g an error for a result, takes it out of the scheduler, and lets go of it.
+func (e *Engine) abandon(g *generation, err error) {
+	if g.over {
+		return
+	}
+	e.sched.Cancel(g.id)
+	e.end(g, Result{}, err)
+	if g.inFlight {
+		if e.alive--; e.alive == 0 {
+			e.ctx.Abort(true)
+		}
+	}
+	e.wake()
+}
+
+// finish ends g with all that it wanted.
+func (e *Engine) finish(g *generation, why Finish, now time.Time) {
+	e.sched.Finish(g.id, now)
+	e.end(g, Result{
+		Finish: why, PromptTokens: len(g.req.Prompt), CachedTokens: g.cached, OutputTokens: g.count,
+		Queue: g.started.Sub(g.submitted), Prefill: g.first.Sub(g.started), Decode: g.last.Sub(g.first),
+	}, nil)
+}
+
+func (e *Engine) end(g *generation, r Result, err error) {
+	g.over = true
+	e.totals.Requests++
+	delete(e.gens, g.id)
+	g.out.close(r, err)
+	if !g.inFlight {
+		g.release(e)
+	}
+}
+
+// release frees the sampler. No step may be using it.
+func (g *generation) release(e *Engine) {
+	if g.sampler == nil {
+		return
+	}
+	if err := g.sampler.Close(); err != nil {
+		e.log.Error("closing a sampler", "error", err)
+	}
+	g.sampler = nil
+}
+
+// outbox carries text from the loop, which never waits, to the one goroutine that wants it.
+// What it holds is bounded by the request's MaxTokens.
+type outbox struct {
+	mu     sync.Mutex
+	ready  chan struct{} // has a value when there is something to take
+	text   []byte
+	over   bool
+	result Result // valid once over
+	err    error
+}
+
+func newOutbox() *outbox { return &outbox{ready: make(chan struct{}, 1)} }
+
+func (o *outbox) put(text string) {
+	o.mu.Lock()
+	o.text = append(o.text, text...)
+	o.mu.Unlock()
+	o.signal()
+}
+
+func (o *outbox) close(r Result, err error) {
+	o.mu.Lock()
+	o.over, o.result, o.err = true, r, err
+	o.mu.Unlock()
+	o.signal()
+}
+
+func (o *outbox) signal() {
+	select {
+	case o.ready <- struct{}{}:
+	default:
+	}
+}
+
+// take waits for text or for the end, and returns all text since the last call.
+func (o *outbox) take() (text string, over bool) {
+	<-o.ready
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	text, o.text = string(o.text), o.text[:0]
+	return text, o.over
+}

@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"aigw/engine/llama"
+	"aigw/engine/sched"
+)
+
+// loop runs step after step until the engine closes. It is the only one to use the context.
+func (e *Engine) loop() {
+	var step llama.Step
+	var flying []*generation
+	for {
+		plan, ok := e.next(&step, &flying)
+		if !ok {
+			return
+		}
+		began := time.Now()
+		err := e.ctx.Step(&step)
+		e.settle(plan, &step, flying, err, began)
+	}
+}
+
+// next waits for work and puts it into step. It returns false when the engine is to close.
+func (e *Engine) next(step *llama.Step, flying *[]*generation) (*sched.Plan, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for {
+		if e.closing {
+			return nil, false
+		}
+		if e.tainted && e.sched.Running() == 0 {
+			e.cleanse()
+		}
+		now := time.Now()
+		plan, started, ok := e.sched.Step(now)
+		for _, s := range started {
+			g := e.gens[s.ID]
+			g.started, g.cached = now, s.Cached
+			e.totals.CachedTokens += uint64(s.Cached)
+		}
+		if ok {
+			e.fill(step, plan, flying)
+			return plan, true
+		}
+		e.mu.Unlock()
+		<-e.wakeup
+		e.mu.Lock()
+	}
+}
+
+// fill translates plan into a step and marks who flies with it.
+func (e *Engine) fill(step *llama.Step, plan *sched.Plan, flying *[]*generation) {
+	step.Ops, step.Rows, *flying = step.Ops[:0], step.Rows[:0], (*flying)[:0]
+	for _, op := range plan.Ops {
+		o := llama.SeqOp{Kind: llama.OpRemove, Seq: llama.SeqID(op.Src), From: llama.Pos(op.From), To: llama.Pos(op.To)}
+		if op.Copy {
+			o.Kind, o.Dst = llama.OpCopy, llama.SeqID(op.Dst)
+		}
+		step.Ops = append(step.Ops, o)
+	}
+	step.Tokens, step.Pos, step.Seqs, step.Outputs = plan.Tokens, plan.Pos, plan.Seqs, plan.Outputs
+	for _, row := range plan.Rows {
+		step.Rows = append(step.Rows, llama.Row{Batch: int32(row.Index), Sampler: e.gens[row.ID].sampler})
+	}
+	for _, id := range plan.Work {
+		g := e.gens[id]
+		g.inFlight = true
+		*flying = append(*flying, g)
+	}
+	e.alive = len(*flying)
+	e.ctx.Abort(false)
+}
+
+// settle tells the scheduler and the generations what became of a step.
+func (e *Engine) settle(plan *sched.Plan, step *llama.Step, flying []*generation, err error, began time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	e.totals.Steps++
+	e.totals.Busy += now.Sub(began)
+	for _, g := range flying {
+		g.inFlight = false
+	}
+	switch {
+	case err == nil:
+		e.totals.PromptTokens += uint64(len(plan.Tokens) - len(plan.Rows))
+		e.advance(plan, step, now)
+	case errors.Is(err, llama.ErrAborted):
+		e.totals.Aborted++
+		e.sched.Failed()
+	case errors.Is(err, llama.ErrNoSlot):
+		e.log.Warn("the KV cache had no room for a step that was planned; giving up what costs least", "tokens", len(plan.Tokens))
+		if !e.sched.NoRoom() {
+			e.fail(flying, fmt.Errorf("no room in the KV cache: %w", err))
+		}
+	default:
+		e.log.Error("a step failed", "tokens", len(plan.Tokens), "requests", len(flying), "error", err)
+		e.sched.Failed()
+		e.fail(flying, err)
+	}
+	for _, g := range flying {
+		if g.over {
+			g.release(e)
+		}
+	}
+}
+
+func (e *Engine) fail(gens []*generation, err error) {
+	for _, g := range gens {
+		e.abandon(g, fmt.Errorf("the model could not compute this: %w", err))
+	}
+}
+
+// errNotANumber ends a generation whose logits are of no use.
+var errNotANumber = errors.New("the model's output is not a number; the weights or the KV cache are damaged")
+
+// advance gives each row's generation its token.
+func (e *Engine) advance(plan *sched.Plan, step *llama.Step, now time.Time) {
+	for i, row := range plan.Rows {
+		if g := e.gens[row.ID]; g != nil && step.Bad[i] {
+			e.log.Error("NaN or infinity in the logits", "prompt_tokens", len(g.req.Prompt), "output_tokens", g.count)
+			e.sched.Distrust(row.ID)
+			e.abandon(g, errNotANumber)
+			e.tainted = true
+		}
+	}
+	e.sched.Computed(step.Sampled)
+	for i, row := range plan.Rows {
+		if g := e.gens[row.ID]; g != nil {
+			e.give(g, step.Sampled[i], now)
+		}
+	}
+}
+
+// give appends a token to g and ends g if it was the last.
+func (e *Engine) give(g *generation, t llama.Token, now time.Time) {
+	if g.first.IsZero() {
+		g.first = now
+	}
+	g.last = now
+	if g.req.trace != nil {
+		g.req.trace(t)
+	}
+	for _, stop := range g.req.Stops.Tokens {
+		if t == stop {
+			g.show(g.text.flush())
+			e.finish(g, FinishStop, now)
+			return
+		}
+	}
+	g.count++
+	e.totals.OutputTokens++
+	text, stopped := g.text.push(e.vocab.Piece(t))
+	g.show(text)
+	switch {
+	case stopped:
+		e.finish(g, FinishStop, now)
+	case g.count == g.req.MaxTokens:
+		g.show(g.text.flush())
+		e.finish(g, FinishLength, now)
+	}
+}
+
+func (g *generation) show(text string) {
+	if text != "" {
+		g.out.put(text)
+	}
+}
+
+// cleanse clears the cache's data after NaN was seen in it: a masked cell that holds infinity
+// still spoils its neighbours when flash attention is off (0 times infinity).
+func (e *Engine) cleanse() {
+	e.sched.Forget()
+	if err := e.ctx.ClearAll(); err != nil {
+		e.log.Error("clearing the KV cache", "error", err)
+	}
+	e.tainted = false
+}

@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+
+	"aigw/engine/llama"
+	"aigw/engine/sched"
+	"aigw/models"
+)
+
+// Options says how a model is loaded and how many people share it. The zero value of each
+// field but Model is a sensible choice.
+type Options struct {
+	Model     string            // path of a GGUF file, or of the first file of a split set, that models.Check passed
+	Overrides []models.Override // repairs of the file's metadata, from models.Recognise
+	Context   int               // KV cells shared by all requests; 0: the trained context, at most DefaultContext
+	Parallel  int               // most requests that run at once; 0: DefaultParallel
+	Queue     int               // most requests that wait; 0: DefaultQueue
+	Threads   int               // CPU threads; 0: as many as this process may use
+	Batch     int               // most tokens of one step; 0: DefaultBatch
+	Slice     int               // most prompt tokens of a step while somebody else decodes; 0: DefaultSlice
+	GPULayers int               // layers to keep on the GPU; negative: all that a GPU build can
+
+	FlashAttention string // auto, on or off; empty: auto
+	CacheTypeK     string // f16, q8_0, ...; empty: f16
+	CacheTypeV     string
+
+	BackendDir string             // where ggml's plug-ins are, for programs linked dynamically; empty: beside libggml
+	Logger     *slog.Logger       // nil: slog.Default()
+	Progress   func(done float32) // called while weights load, from 0 to 1; may be nil
+}
+
+const (
+	// DefaultContext keeps the KV cache of a 22B model (224 KiB a token at f16) under 2 GiB.
+	DefaultContext  = 8192
+	DefaultParallel = 8
+	DefaultQueue    = 64
+	// DefaultBatch is llama.cpp's own micro-batch: longer ones compute no faster.
+	DefaultBatch = 512
+	DefaultSlice = 64
+)
+
+// modelOptions are those of the binding.
+func (o Options) modelOptions() llama.ModelOptions {
+	m := llama.ModelOptions{GPULayers: o.GPULayers}
+	for _, v := range o.Overrides {
+		m.Overrides = append(m.Overrides, llama.Override{Key: v.Key, Value: v.Value})
+	}
+	return m
+}
+
+// settings are Options with every choice made.
+type settings struct {
+	sched   sched.Config
+	context llama.ContextOptions
+	limit   int // tokens that one request may hold
+}
+
+func (o Options) settle(m *llama.Model) (settings, error) {
+	trained := m.TrainContext()
+	cells := or(o.Context, min(trained, DefaultContext))
+	batch := or(o.Batch, DefaultBatch)
+	c := llama.ContextOptions{
+		Context: cells, Batch: batch, MicroBatch: batch,
+		MaxSeqs: or(o.Parallel, DefaultParallel), MaxOutputs: or(o.Parallel, DefaultParallel),
+		// runtime.NumCPU follows the affinity mask, GOMAXPROCS also a container's CPU quota.
+		Threads: or(o.Threads, min(runtime.NumCPU(), runtime.GOMAXPROCS(0))),
+		Unified: true, OffloadKV: true,
+	}
+	var err error
+	if c.FlashAttention, err = parseFlashAttention(o.FlashAttention); err != nil {
+		return settings{}, err
+	}
+	if c.TypeK, err = llama.ParseCacheType(orText(o.CacheTypeK, "f16")); err != nil {
+		return settings{}, err
+	}
+	if c.TypeV, err = llama.ParseCacheType(orText(o.CacheTypeV, "f16")); err != nil {
+		return settings{}, err
+	}
+	s := settings{
+		context: c,
+		limit:   min(cells, trained),
+		sched: sched.Config{
+			Cells: cells, Rows: c.MaxSeqs, BatchTokens: batch,
+			SliceTokens: or(o.Slice, DefaultSlice), Queue: or(o.Queue, DefaultQueue),
+			// A sliding window recycles cells behind our back, a recurrent state cannot be
+			// rolled back: such models compute every prompt anew.
+			Reuse: m.SlidingWindow() == 0 && !m.IsRecurrent() && !m.IsHybrid(),
+		},
+	}
+	if err := s.sched.Validate(); err != nil {
+		return settings{}, fmt.Errorf("engine settings: %w", err)
+	}
+	return s, nil
+}
+
+func parseFlashAttention(name string) (llama.FlashAttention, error) {
+	switch name {
+	case "", "auto":
+		return llama.FlashAuto, nil
+	case "on":
+		return llama.FlashOn, nil
+	case "off":
+		return llama.FlashOff, nil
+	}
+	return 0, fmt.Errorf("flash attention %q: auto, on or off are possible", name)
+}
+
+func or(v, otherwise int) int {
+	if v == 0 {
+		return otherwise
+	}
+	return v
+}
+
+func orText(v, otherwise string) string {
+	if v == "" {
+		return otherwise
+	}
+	return v
+}

@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"fmt"
+
+	"aigw/engine/llama"
+)
+
+// Plan is what a loaded model costs and how it runs.
+type Plan struct {
+	Model          string // architecture, size and number format
+	Device         string // what computes
+	Threads        int
+	Context        int // cells shared by all requests
+	Limit          int // tokens of one request
+	Parallel       int
+	Queue          int
+	FlashAttention string
+	CacheTypeK     string
+	CacheTypeV     string
+	Reuse          bool // prompts start from what is in the cache
+	// Bytes by use, over all devices: as llama.cpp counts them, without output rows and vocabulary.
+	WeightBytes, CacheBytes, ComputeBytes uint64
+}
+
+// Plan describes the loaded model.
+func (e *Engine) Plan() Plan { return e.plan }
+
+// describe fills in the plan. It runs on the loop's thread, before the loop.
+func (e *Engine) describe(c *llama.Context) error {
+	o := e.set.context
+	e.plan = Plan{
+		Model: e.model.Description(), Threads: c.Threads(), Context: c.ContextSize(), Limit: e.set.limit,
+		Parallel: e.set.sched.Rows, Queue: e.set.sched.Queue, Reuse: e.set.sched.Reuse,
+		FlashAttention: o.FlashAttention.String(), CacheTypeK: o.TypeK.String(), CacheTypeV: o.TypeV.String(),
+	}
+	uses, err := c.MemoryBytes()
+	if err != nil {
+		return fmt.Errorf("count memory: %w", err)
+	}
+	gpu := map[string]string{} // buffer name -> device
+	for _, d := range llama.Info().Devices {
+		if d.Type == llama.DeviceGPU || d.Type == llama.DeviceIntegratedGPU {
+			gpu[d.Name] = d.Name + " (" + d.Description + ")"
+		}
+	}
+	e.plan.Device = "CPU"
+	for _, u := range uses {
+		e.plan.WeightBytes += u.Model
+		e.plan.CacheBytes += u.Context
+		e.plan.ComputeBytes += u.Compute
+		if name := gpu[u.Name]; name != "" && u.Model > 0 {
+			e.plan.Device = name
+		}
+	}
+	return nil
+}

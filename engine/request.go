@@ -1,0 +1,64 @@
+// Package engine runs a model: it loads weights, decides what is computed next for the many
+// people who wait, and hands out text as it is decoded.
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"aigw/models"
+)
+
+// Class orders work that waits for the same model: a lower class goes first.
+type Class int
+
+const (
+	Completion Class = iota // somebody is typing
+	Generation              // somebody asked for code and watches
+	Chat                    // somebody reads an answer
+	Background              // nobody waits
+)
+
+// Request is one generation.
+type Request struct {
+	Prompt    []models.Token
+	MaxTokens int // most tokens to generate; at least 1
+	Sampling  models.Sampling
+	Stops     models.Stops
+	Class     Class
+
+	trace func(models.Token) // tests see the ids; called under the engine's lock
+}
+
+// Finish says why a generation ended.
+type Finish string
+
+const (
+	FinishStop   Finish = "stop"   // a stop token or stop text
+	FinishLength Finish = "length" // MaxTokens, or the end of the context
+)
+
+// Result is what is known of a generation once it has ended.
+type Result struct {
+	Finish       Finish
+	PromptTokens int           // length of the prompt
+	CachedTokens int           // of these, taken from the KV cache instead of computed
+	OutputTokens int           // generated, the stop token not counted
+	Queue        time.Duration // from admission to the first prompt token computed
+	Prefill      time.Duration // from there to the first generated token
+	Decode       time.Duration // from there to the last
+}
+
+// ErrClosed is returned by an engine that is shutting down.
+var ErrClosed = errors.New("engine is closed")
+
+// BusyError refuses a request because the queue is full.
+type BusyError struct {
+	// Wait estimates, from the measured drain rate, when a place will be free.
+	Wait time.Duration
+}
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("all places are taken; try again in %s", e.Wait.Round(time.Second))
+}
