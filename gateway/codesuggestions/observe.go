@@ -1,0 +1,68 @@
+package codesuggestions
+
+import (
+	"log/slog"
+	"time"
+	"unicode"
+
+	"github.com/gin-gonic/gin"
+
+	"aigw/engine"
+	"aigw/gateway/metrics"
+	"aigw/gateway/requestlog"
+	"aigw/gateway/serving"
+)
+
+// count notes the request's language and the editor's reports.
+func (room *Room) count(r Request) {
+	room.Metrics.CountLanguage(detect(r.File).langName(), extensionLabel(r.File.Name), editorLabel(r.File.editorID()))
+	for _, t := range r.Telemetry {
+		room.Metrics.CountTelemetry(metrics.Telemetry{
+			Engine:      t.Engine,
+			Model:       t.Model,
+			Language:    languageLabel(t.Language),
+			Experiments: len(t.Experiments) > 0,
+			Requests:    t.Requests,
+			Accepts:     t.Accepts,
+			Errors:      t.Errors,
+		})
+	}
+}
+
+// logInference adds the sizes and durations of a generation to the request's log line, never its
+// texts. "Stripped" lengths are without white space.
+func logInference(c *gin.Context, model *serving.Model, r Request, result engine.Result, text string, took time.Duration) {
+	length, stripped := lengths(r.File.Above + r.File.Below)
+	if ready := r.readyPrompt(); ready != "" {
+		length, stripped = lengths(ready)
+	}
+	outputLength, outputStripped := lengths(text)
+	requestlog.Add(c.Request.Context(),
+		slog.String("model_engine", engineName),
+		slog.String("model_name", model.DisplayName()),
+		slog.String("lang", detect(r.File).langName()),
+		slog.String("editor_lang", editorLabel(r.File.editorID())),
+		slog.Int("prompt_length", length),
+		slog.Int("prompt_length_stripped", stripped),
+		slog.Int("model_output_length", outputLength),
+		slog.Int("model_output_length_stripped", outputStripped),
+		slog.Float64("inference_duration_s", took.Seconds()),
+		slog.Int("prompt_tokens", result.PromptTokens),
+		slog.Int("cached_tokens", result.CachedTokens),
+		slog.Int("output_tokens", result.OutputTokens),
+		slog.Float64("queue_duration_s", result.Queue.Seconds()),
+		slog.Float64("prefill_duration_s", result.Prefill.Seconds()),
+		slog.Float64("decode_duration_s", result.Decode.Seconds()),
+	)
+}
+
+// lengths counts characters, with and without white space.
+func lengths(s string) (all, stripped int) {
+	for _, r := range s {
+		all++
+		if !unicode.IsSpace(r) {
+			stripped++
+		}
+	}
+	return all, stripped
+}

@@ -1,0 +1,64 @@
+package gateway
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"aigw/gateway/auth"
+)
+
+// Options says how the server behaves. Its zero value is safe: authentication is on and refuses
+// everybody, sizes and times are bounded by the defaults named here, no proxy is trusted.
+type Options struct {
+	Auth   auth.Options
+	Logger *slog.Logger // nil is slog.Default
+
+	// MaxBodyBytes bounds a request's body; 0 is 10 MiB. GitLab's own bodies reach some MB.
+	MaxBodyBytes int64
+	// MaxHeaderBytes bounds a request's line and headers together; 0 is 64 KiB.
+	MaxHeaderBytes int
+	// MaxConnections bounds the open connections; more wait to be accepted. 0 is 1024.
+	MaxConnections int
+
+	// ReadHeaderTimeout is how long a request's headers may take to arrive; 0 is 10 s.
+	ReadHeaderTimeout time.Duration
+	// ReadTimeout is how long a whole request may take to arrive; 0 is 60 s.
+	ReadTimeout time.Duration
+	// IdleTimeout is how long a connection is kept between requests; 0 is 120 s.
+	IdleTimeout time.Duration
+	// WriteTimeout is how long a client may take to accept one piece of an answer; 0 is 30 s.
+	WriteTimeout time.Duration
+	// InferenceTimeout is how long one generation may take, waiting included; 0 is 55 s, which is
+	// how long GitLab Workhorse waits for an answer.
+	InferenceTimeout time.Duration
+	// DrainTimeout is how long running requests are waited for on shutdown; 0 is 25 s, which fits
+	// into the 30 s that Kubernetes gives a pod.
+	DrainTimeout time.Duration
+
+	// TrustedProxies are the addresses whose X-Forwarded-For and X-Forwarded-Proto are believed.
+	TrustedProxies []netip.Prefix
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.MaxBodyBytes, 10<<20)
+	setDefault(&o.MaxHeaderBytes, 64<<10)
+	setDefault(&o.MaxConnections, 1024)
+	setDefault(&o.ReadHeaderTimeout, 10*time.Second)
+	setDefault(&o.ReadTimeout, 60*time.Second)
+	setDefault(&o.IdleTimeout, 120*time.Second)
+	setDefault(&o.WriteTimeout, 30*time.Second)
+	setDefault(&o.InferenceTimeout, 55*time.Second)
+	setDefault(&o.DrainTimeout, 25*time.Second)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,119 @@
+package gateway
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"aigw/gateway/auth"
+	"aigw/gateway/codesuggestions"
+	"aigw/gateway/wire"
+)
+
+// routes builds the router. What every request passes is, from outside to inside: Server.ServeHTTP
+// (request id, log line, limits), recovery from panics, CORS, authentication, the route. Routes
+// that do not exist pass the same way, so that they tell a stranger nothing.
+func (s *Server) routes(code *codesuggestions.Room) *gin.Engine {
+	gin.SetMode(gin.ReleaseMode) // no notices on stdout; the mode is gin's only global state
+	router := gin.New()
+	router.HandleMethodNotAllowed = true
+	router.RedirectTrailingSlash = false // gin would do it before authentication
+	router.RedirectFixedPath = false
+	proxies := make([]string, len(s.options.TrustedProxies))
+	for i, p := range s.options.TrustedProxies {
+		proxies[i] = p.String()
+	}
+	if err := router.SetTrustedProxies(proxies); err != nil {
+		panic(err) // a netip.Prefix is always a valid CIDR
+	}
+
+	router.Use(noteRoute, s.recovery, cors, s.authentication)
+	router.GET("/monitoring/healthz", s.healthz)
+	router.HEAD("/monitoring/healthz", s.healthz)
+	router.GET("/monitoring/ready", s.ready)
+	router.HEAD("/monitoring/ready", s.ready)
+	router.POST("/v2/completions", code.Completions)
+	router.POST("/v2/code/completions", code.Completions)
+
+	known := router.Routes()
+	router.NoRoute(func(c *gin.Context) { s.noRoute(c, known) })
+	router.NoMethod(noMethod)
+	return router
+}
+
+// authentication refuses strangers with 401.
+func (s *Server) authentication(c *gin.Context) {
+	if auth.Skips(c.Request.URL.Path) {
+		return
+	}
+	principal, err := s.auth.Authenticate(c.Request)
+	if err != nil {
+		wire.JSON(c, http.StatusUnauthorized, map[string]string{"error": err.Error()})
+		c.Abort()
+		return
+	}
+	c.Request = c.Request.WithContext(auth.With(c.Request.Context(), principal))
+}
+
+// noRoute sends the caller to the path with or without a slash at its end, if there is one, as
+// the original's router does.
+func (s *Server) noRoute(c *gin.Context, known gin.RoutesInfo) {
+	path := c.Request.URL.Path
+	other := path + "/"
+	if strings.HasSuffix(path, "/") {
+		other = strings.TrimRight(path, "/")
+	}
+	for _, route := range known {
+		if matches(route.Path, other) {
+			target := *c.Request.URL
+			target.Scheme, target.Host = s.scheme(c), c.Request.Host
+			target.Path, target.RawPath = other, ""
+			c.Header("Location", target.String())
+			c.Status(http.StatusTemporaryRedirect)
+			c.Writer.WriteHeaderNow()
+			return
+		}
+	}
+	wire.Detail(c, http.StatusNotFound, "Not Found")
+}
+
+// scheme returns what the client used, as far as that can be known.
+func (s *Server) scheme(c *gin.Context) string {
+	if forwarded := c.GetHeader("X-Forwarded-Proto"); (forwarded == "http" || forwarded == "https") && s.trusts(c.RemoteIP()) {
+		return forwarded
+	}
+	if c.Request.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// matches reports whether a path fits a route's template.
+func matches(template, path string) bool {
+	for {
+		wantPart, wantRest, wantMore := strings.Cut(template, "/")
+		part, rest, more := strings.Cut(path, "/")
+		switch {
+		case strings.HasPrefix(wantPart, "*"):
+			return true
+		case strings.HasPrefix(wantPart, ":"):
+			if part == "" {
+				return false
+			}
+		case part != wantPart:
+			return false
+		}
+		if !wantMore || !more {
+			return wantMore == more
+		}
+		template, path = wantRest, rest
+	}
+}
+
+// noMethod answers a known path with another method. gin has set the header Allow; HEAD, which
+// only this server answers, is left out of it.
+func noMethod(c *gin.Context) {
+	c.Header("Allow", strings.TrimSuffix(c.Writer.Header().Get("Allow"), ", HEAD"))
+	wire.Detail(c, http.StatusMethodNotAllowed, "Method Not Allowed")
+}

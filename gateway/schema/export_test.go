@@ -1,0 +1,4 @@
+package schema
+
+// PythonFloat is for tests that compare values with Python's.
+var PythonFloat = pythonFloat

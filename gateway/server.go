@@ -1,0 +1,180 @@
+// Package gateway is the HTTP side of aigw: GitLab's AI Gateway API, answered by the models of
+// this process. It is the only place that knows HTTP.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"golang.org/x/net/netutil"
+
+	"aigw/gateway/auth"
+	"aigw/gateway/codesuggestions"
+	"aigw/gateway/metrics"
+	"aigw/gateway/serving"
+)
+
+// Server is the gateway. It is made by New, serves until it is shut down, and cannot be started
+// again. Its methods may be used concurrently.
+type Server struct {
+	options Options
+	state   *serving.State
+	metrics *metrics.Metrics
+	auth    *auth.Authenticator
+	engine  *gin.Engine
+	http    *http.Server
+
+	// stop ends the context of all requests, when they are not waited for any longer.
+	stop context.CancelCauseFunc
+
+	shutdown    sync.Once
+	shutdownErr error
+	stopped     chan struct{} // closed when Shutdown is done
+}
+
+// New returns a server that does nothing yet. It opens no port and starts no goroutine.
+func New(o Options) *Server {
+	o = o.withDefaults()
+	base, stop := context.WithCancelCause(context.Background())
+	s := &Server{
+		options: o,
+		state:   &serving.State{},
+		metrics: metrics.New(),
+		auth:    auth.New(o.Auth),
+		stop:    stop,
+		stopped: make(chan struct{}),
+	}
+	s.engine = s.routes(codesuggestions.New(codesuggestions.Options{
+		Models:       s.state,
+		Metrics:      s.metrics,
+		Budget:       o.InferenceTimeout,
+		WriteTimeout: o.WriteTimeout,
+	}))
+	s.http = &http.Server{
+		Handler:           s,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ReadHeaderTimeout: o.ReadHeaderTimeout,
+		ReadTimeout:       o.ReadTimeout,
+		IdleTimeout:       o.IdleTimeout,
+		// The longest that an answer in one piece can take; streams set their own.
+		WriteTimeout: o.ReadTimeout + o.InferenceTimeout + o.WriteTimeout,
+		// What is over MaxHeaderBytes by less than this is answered in JSON; beyond it net/http
+		// answers by itself.
+		MaxHeaderBytes: 4*o.MaxHeaderBytes + 64<<10,
+		ErrorLog:       slog.NewLogLogger(o.Logger.Handler(), slog.LevelWarn),
+		// "OPTIONS *" needs authentication like everything else.
+		DisableGeneralOptionsHandler: true,
+	}
+	return s
+}
+
+// Loading tells the server that a model loads. progress goes from 0 to 1. Until Ready, NoModel or
+// Failed is called, health checks are answered and everything else gets 503.
+func (s *Server) Loading(name string, progress float64) { s.state.Loading(name, progress) }
+
+// Ready tells the server that the model for code completion answers.
+func (s *Server) Ready(completion *serving.Model) {
+	s.metrics.KnowModel(completion.DisplayName())
+	s.state.Ready(completion)
+}
+
+// NoModel tells the server that it runs without a model.
+func (s *Server) NoModel() { s.state.NoModel() }
+
+// Failed tells the server that a model cannot be loaded. The reason is logged, and not shown to
+// clients.
+func (s *Server) Failed(reason error) {
+	s.options.Logger.Error("model cannot be loaded", "error", reason)
+	s.state.Failed()
+}
+
+// levelCritical is how the original logs that authentication is bypassed.
+const levelCritical = slog.LevelError + 4
+
+// Serve answers requests on the listener until ctx ends or Shutdown is called, and returns when
+// the last one is answered. It closes the listener. An orderly end is nil.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	s.warnOfBypass(ctx)
+	defer context.AfterFunc(ctx, func() { _ = s.Shutdown(context.WithoutCancel(ctx)) })()
+	err := s.http.Serve(netutil.LimitListener(listener, s.options.MaxConnections))
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
+	}
+	<-s.stopped
+	return s.shutdownErr
+}
+
+func (s *Server) warnOfBypass(ctx context.Context) {
+	switch a := s.options.Auth; {
+	case a.BypassExternal:
+		s.options.Logger.Log(ctx, levelCritical, "authentication is bypassed: everybody who reaches this port may use the models")
+	case a.BypassExternalWithHeader:
+		s.options.Logger.Log(ctx, levelCritical, "authentication is bypassed for requests with the header Bypass-Auth: true")
+	}
+}
+
+// Shutdown refuses new requests and waits for the running ones, until ctx ends or DrainTimeout
+// has passed; then it cancels them. It may be called several times, and returns when all is
+// done.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.shutdown.Do(func() {
+		defer close(s.stopped)
+		s.state.Drain()
+		ctx, cancel := context.WithTimeout(ctx, s.options.DrainTimeout)
+		defer cancel()
+		if err := s.http.Shutdown(ctx); err == nil {
+			s.stop(serving.ErrStopping)
+			return
+		}
+		s.options.Logger.Warn("requests that still run are cancelled")
+		s.stop(serving.ErrStopping)
+		// They need a moment to notice; what does not is cut off.
+		last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancelLast()
+		if s.http.Shutdown(last) != nil {
+			_ = s.http.Close()
+			s.shutdownErr = errors.New("requests were cut off on shutdown")
+		}
+	})
+	<-s.stopped
+	return s.shutdownErr
+}
+
+// ServeMetrics answers every request on the listener with metrics, until the server has been shut
+// down or ctx ends. It closes the listener. An orderly end is nil.
+func (s *Server) ServeMetrics(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           s.metrics.Handler(),
+		ReadHeaderTimeout: s.options.ReadHeaderTimeout,
+		ReadTimeout:       s.options.ReadTimeout,
+		WriteTimeout:      s.options.WriteTimeout,
+		IdleTimeout:       s.options.IdleTimeout,
+		MaxHeaderBytes:    s.options.MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelWarn),
+	}
+	done := make(chan struct{})
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		select {
+		case <-ctx.Done():
+		case <-s.stopped:
+		case <-done:
+		}
+		_ = server.Close() // a scrape that is cut off is repeated
+	}()
+	err := server.Serve(netutil.LimitListener(listener, s.options.MaxConnections))
+	close(done)
+	<-finished
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve metrics on %s: %w", listener.Addr(), err)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package serving
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Phase is a state of the server as a whole.
+type Phase string
+
+const (
+	PhaseLoading  Phase = "loading"  // a model that was asked for is not ready yet
+	PhaseReady    Phase = "ready"    // all models that were asked for answer
+	PhaseNoModel  Phase = "no model" // none was asked for
+	PhaseFailed   Phase = "failed"   // a model that was asked for cannot be loaded
+	PhaseDraining Phase = "draining" // running requests are finished, new ones are refused
+)
+
+// State says which models serve. Its zero value is PhaseLoading, before anything is known. It may
+// be used concurrently.
+type State struct {
+	mu         sync.Mutex
+	phase      Phase
+	loading    string    // name of the model that loads
+	progress   float64   // of it, 0 to 1
+	began      time.Time // when it began to load
+	completion *Model
+}
+
+// Loading notes that a model loads. progress goes from 0 to 1.
+func (s *State) Loading(name string, progress float64) {
+	s.change(func() {
+		if s.phase != PhaseLoading || s.loading != name {
+			s.began = time.Now()
+		}
+		s.phase, s.loading, s.progress = PhaseLoading, name, min(max(progress, 0), 1)
+	})
+}
+
+// Ready notes that all models that were asked for answer.
+func (s *State) Ready(completion *Model) {
+	s.change(func() { s.phase, s.completion = PhaseReady, completion })
+}
+
+// NoModel notes that no model was asked for.
+func (s *State) NoModel() { s.change(func() { s.phase = PhaseNoModel }) }
+
+// Failed notes that a model cannot be loaded. Clients are not told why.
+func (s *State) Failed() { s.change(func() { s.phase = PhaseFailed }) }
+
+// Drain notes that the server stops. No other state follows.
+func (s *State) Drain() { s.change(func() { s.phase = PhaseDraining }) }
+
+func (s *State) change(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase != PhaseDraining {
+		f()
+	}
+}
+
+// Check returns nil when everything that was asked for serves, or *UnavailableError. A server
+// without any model is ready: it does all that it was asked to do.
+func (s *State) Check() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase == PhaseReady || s.phase == PhaseNoModel {
+		return nil
+	}
+	return s.unavailable()
+}
+
+// Completion returns the model for code completion, or *UnavailableError. With one model for the
+// task all wishes lead to it.
+func (s *State) Completion(Wanted) (*Model, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase == PhaseReady && s.completion != nil {
+		return s.completion, nil
+	}
+	return nil, s.unavailable()
+}
+
+// UnavailableError says why no model serves and when to try again.
+type UnavailableError struct {
+	Phase      Phase
+	Progress   float64 // of loading, 0 to 1
+	RetryAfter time.Duration
+	text       string
+}
+
+func (e *UnavailableError) Error() string { return e.text }
+
+// ErrStopping is the cause of a context that ended because the server did not wait any longer.
+var ErrStopping = errors.New("server is shutting down")
+
+// Stopping is the error of a server that finishes its work.
+func Stopping() *UnavailableError {
+	return &UnavailableError{Phase: PhaseDraining, RetryAfter: shortWait, text: "The server is shutting down"}
+}
+
+// How long a client should wait where nothing can be estimated.
+const (
+	shortWait = 5 * time.Second // something is going on
+	longWait  = time.Minute     // an administrator has to act
+)
+
+// unavailable is called with the lock held.
+func (s *State) unavailable() *UnavailableError {
+	switch s.phase {
+	case PhaseDraining:
+		return Stopping()
+	case PhaseFailed:
+		return &UnavailableError{Phase: s.phase, RetryAfter: longWait, text: "The model could not be loaded; the server's log says why"}
+	case PhaseNoModel, PhaseReady: // ready, but with no model for this task
+		return &UnavailableError{Phase: PhaseNoModel, RetryAfter: longWait, text: "No model is loaded for this task; start aigw run with --model FILE"}
+	}
+	if s.loading == "" {
+		return &UnavailableError{Phase: PhaseLoading, RetryAfter: shortWait, text: "The server is starting"}
+	}
+	return &UnavailableError{
+		Phase:      PhaseLoading,
+		Progress:   s.progress,
+		RetryAfter: s.remaining(),
+		text:       fmt.Sprintf("Model %s is loading (%.0f %%)", s.loading, 100*s.progress),
+	}
+}
+
+// remaining estimates from the time that the progress took so far.
+func (s *State) remaining() time.Duration {
+	if s.progress <= 0 {
+		return shortWait
+	}
+	left := time.Duration(float64(time.Since(s.began)) * (1 - s.progress) / s.progress)
+	return min(max(left, time.Second), longWait)
+}
