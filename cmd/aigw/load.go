@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"aigw/engine"
+	"aigw/models"
+	"aigw/models/gguf"
+
+	"github.com/urfave/cli/v2"
+)
+
+// modelFlags are those of every command that loads a model.
+func modelFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE`, or the first file of a split set; [NAME=]FILE gives it a name", EnvVars: []string{"AIGW_MODEL"}},
+		&cli.IntFlag{Name: "ctx", Usage: "tokens of all requests together; 0 is what the model was trained for, at most 8192", EnvVars: []string{"AIGW_CTX"}},
+		&cli.IntFlag{Name: "threads", Usage: "CPU threads; 0 is as many as this process may use", EnvVars: []string{"AIGW_THREADS"}},
+		&cli.IntFlag{Name: "gpu-layers", Value: -1, Usage: "layers to keep on the GPU, where there is one; -1 is all", EnvVars: []string{"AIGW_GPU_LAYERS"}},
+		&cli.StringFlag{Name: "flash-attn", Value: "auto", Usage: "fused attention: auto, on or off", EnvVars: []string{"AIGW_FLASH_ATTN"}},
+		&cli.StringFlag{Name: "cache-type-k", Value: "f16", Usage: "number format of keys in the KV cache: f16, q8_0, ...", EnvVars: []string{"AIGW_CACHE_TYPE_K"}},
+		&cli.StringFlag{Name: "cache-type-v", Value: "f16", Usage: "number format of values in the KV cache", EnvVars: []string{"AIGW_CACHE_TYPE_V"}},
+		&cli.StringFlag{Name: "backend-dir", Usage: "`FOLDER` of ggml's back ends, for programs that load them at run time", EnvVars: []string{"AIGW_BACKEND_DIR"}},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log what llama.cpp says, too", EnvVars: []string{"AIGW_VERBOSE"}},
+	}
+}
+
+// modelFile is a file that has passed every check that can be made without loading it.
+type modelFile struct {
+	name string // given with --model NAME=FILE, else the file's own
+	path string
+	what models.Recognition
+}
+
+// openModel checks the file of --model.
+func openModel(c *cli.Context) (*modelFile, error) {
+	arg := c.String("model")
+	if arg == "" {
+		return nil, usagef("no model: name a GGUF file with --model FILE")
+	}
+	if err := checkModelFlags(c); err != nil {
+		return nil, err
+	}
+	name, path := splitName(arg)
+	f, err := gguf.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := models.Check(f); err != nil {
+		return nil, err
+	}
+	what, err := models.Recognise(f)
+	if err != nil {
+		return nil, err
+	}
+	if err := what.Err(path); err != nil {
+		return nil, err
+	}
+	if name == "" { // general.name is often a folder's name or a hash; people know the file
+		name = strings.TrimSuffix(filepath.Base(path), ".gguf")
+	}
+	return &modelFile{name, f.Path, what}, nil
+}
+
+// splitName reads [NAME=]FILE. A file that exists is a file, whatever is in its name.
+func splitName(arg string) (name, path string) {
+	if _, err := os.Stat(arg); err == nil {
+		return "", arg
+	}
+	if name, path, ok := strings.Cut(arg, "="); ok && name != "" && !strings.ContainsRune(name, filepath.Separator) {
+		return name, path
+	}
+	return "", arg
+}
+
+// options are the engine's, as the flags say.
+func (m *modelFile) options(c *cli.Context, log *slog.Logger) engine.Options {
+	return engine.Options{
+		Model: m.path, Overrides: m.what.Overrides,
+		Context: c.Int("ctx"), Threads: c.Int("threads"), GPULayers: c.Int("gpu-layers"),
+		FlashAttention: c.String("flash-attn"), CacheTypeK: c.String("cache-type-k"), CacheTypeV: c.String("cache-type-v"),
+		BackendDir: c.String("backend-dir"), Logger: log,
+	}
+}
+
+// loaded is a model that answers.
+type loaded struct {
+	file   *modelFile
+	engine *engine.Engine
+	codec  models.Codec
+}
+
+// load brings m into memory.
+func (m *modelFile) load(ctx context.Context, o engine.Options) (*loaded, error) {
+	e, err := engine.Load(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	codec, err := models.For(m.what, e.Vocabulary())
+	if err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return &loaded{m, e, codec}, nil
+}
+
+// close frees the model. What goes wrong then can only be reported.
+func (l *loaded) close() {
+	if err := l.engine.Close(); err != nil {
+		slog.Error("closing the model", "error", err)
+	}
+}
+
+// loadModel loads the model of --model for one person at the terminal.
+func loadModel(c *cli.Context) (*loaded, error) {
+	m, err := openModel(c)
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.DiscardHandler)
+	if c.Bool("verbose") {
+		log = slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	o := m.options(c, log)
+	o.Parallel = 1
+	if isTerminal(c.App.ErrWriter) {
+		o.Progress = newProgress(c.App.ErrWriter, log, "loading "+filepath.Base(m.path)).set
+	}
+	return m.load(c.Context, o)
+}
+
+// vocabulary is a model's tokenizer without its weights.
+type vocabulary struct {
+	vocab *engine.Vocabulary
+	codec models.Codec
+	limit int // tokens of one request
+}
+
+func loadVocabulary(c *cli.Context) (*vocabulary, error) {
+	m, err := openModel(c)
+	if err != nil {
+		return nil, err
+	}
+	v, err := engine.OpenVocabulary(m.options(c, slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return nil, err
+	}
+	codec, err := models.For(m.what, v)
+	if err != nil {
+		return nil, errors.Join(err, v.Close())
+	}
+	limit := m.what.Context
+	if n := c.Int("ctx"); n > 0 {
+		limit = min(limit, n)
+	} else {
+		limit = min(limit, engine.DefaultContext)
+	}
+	return &vocabulary{v, codec, limit}, nil
+}
+
+func (v *vocabulary) close() {
+	if err := v.vocab.Close(); err != nil {
+		slog.Error("closing the vocabulary", "error", err)
+	}
+}
+
+// checkModelFlags refuses numbers that mean nothing, before a file is touched.
+func checkModelFlags(c *cli.Context) error {
+	for _, name := range []string{"ctx", "threads"} {
+		if n := c.Int(name); n < 0 {
+			return usagef("--%s %d: it cannot be negative", name, n)
+		}
+	}
+	if n := c.Int("threads"); n > 512 {
+		return usagef("--threads %d: at most 512", n)
+	}
+	if c.Int("ctx") != 0 && c.Int("ctx") < 256 {
+		return usagef("--ctx %d: at least 256 tokens are needed", c.Int("ctx"))
+	}
+	return nil
+}
+
+// describe is one line about a model.
+func (m *modelFile) describe() string {
+	can := "completes code from the text above the cursor"
+	if m.what.FIM {
+		can = "fills in code between the text above and below the cursor (" + m.what.Layout + ")"
+	}
+	return fmt.Sprintf("%s: family %s, %s; it %s", m.name, m.what.Family, m.what.Role, can)
+}

@@ -1,0 +1,295 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"aigw/internal/testmodel"
+)
+
+// call runs the program as the shell would and returns what it printed.
+func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), append([]string{"aigw"}, args...), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Wrong calls end with code 2 and failures with code 1, each with one line that says what to do.
+func TestMistakesGetOneLine(t *testing.T) {
+	model := testmodel.Path(t)
+	weights, err := os.ReadFile(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	short := write(t, "short.gguf", string(weights[:len(weights)/2]))
+	source := write(t, "a.go", "package a\n")
+	for name, tt := range map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"no such command":   {[]string{"serve"}, exitUsage, `"serve"`},
+		"no such flag":      {[]string{"run", "--modle", "x"}, exitUsage, "aigw run --help"},
+		"left over":         {[]string{"run", "model.gguf"}, exitUsage, "--model FILE"},
+		"negative number":   {[]string{"run", "--parallel", "0"}, exitUsage, "--parallel 0"},
+		"missing file":      {[]string{"run", "--model", "/nowhere/x.gguf"}, exitFailed, "/nowhere/x.gguf"},
+		"a folder":          {[]string{"run", "--model", t.TempDir()}, exitFailed, "directory"},
+		"not a GGUF":        {[]string{"run", "--model", source}, exitFailed, "not a GGUF"},
+		"truncated":         {[]string{"run", "--model", short}, exitFailed, "short.gguf"},
+		"port in use":       {[]string{"run", "--listen", taken.Addr().String()}, exitFailed, taken.Addr().String() + " is in use"},
+		"metrics in use":    {[]string{"run", "--listen", "127.0.0.1:0", "--metrics-listen", taken.Addr().String()}, exitFailed, "--metrics-listen"},
+		"not an address":    {[]string{"run", "--listen", "nonsense"}, exitFailed, "--listen"},
+		"unknown attention": {[]string{"complete", "--model", model, "--flash-attn", "x", source + ":1"}, exitFailed, "flash attention"},
+		"no place":          {[]string{"complete", "--model", model}, exitUsage, "FILE:LINE"},
+		"no such line":      {[]string{"complete", "--model", model, source + ":9"}, exitFailed, "line 9"},
+		"no model":          {[]string{"complete", source + ":1"}, exitUsage, "--model FILE"},
+		"nothing to do":     {[]string{"tokenize", "--model", model}, exitUsage, "--text-file"},
+		"not UTF-8":         {[]string{"tokenize", "--model", model, "--text-file", write(t, "latin1", "caf\xe9")}, exitFailed, "UTF-8"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := call(t, tt.args...)
+			last := strings.TrimSpace(stderr)
+			if code != tt.code || stdout != "" || !strings.Contains(last, tt.says) || strings.Contains(last, "\n") {
+				t.Errorf("code %d (want %d), stdout %q, stderr %q (want one line with %q)", code, tt.code, stdout, stderr, tt.says)
+			}
+		})
+	}
+}
+
+func TestEveryCommandHasExamples(t *testing.T) {
+	for _, c := range newApp(io.Discard, io.Discard).Commands {
+		if !strings.Contains(c.Description, "Examples:\n  aigw "+c.Name) && !strings.Contains(c.Description, "aigw "+c.Name) {
+			t.Errorf("%s has no example in its help", c.Name)
+		}
+	}
+}
+
+func TestTokenize(t *testing.T) {
+	const text = "func main() {\n\tprintln(\"größer\")\n}\n"
+	code, stdout, stderr := call(t, "tokenize", "--model", testmodel.Path(t), "--text-file", write(t, "a.go", text), "--json")
+	if code != 0 {
+		t.Fatal(stderr)
+	}
+	var got tokenized
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Tokens) == 0 || len(got.Tokens) != len(got.Pieces) || got.Family != "smollm2" || got.Layout != "text" {
+		t.Errorf("%+v", got)
+	}
+	// The layout of a completion without fill-in-the-middle is the prefix, whatever the suffix.
+	code, fim, stderr := call(t, "tokenize", "--model", testmodel.Path(t), "--fim",
+		"--prefix-file", write(t, "p.go", text), "--suffix-file", write(t, "s.go", "// end"), "--json")
+	if code != 0 {
+		t.Fatal(stderr)
+	}
+	var prompt tokenized
+	if err := json.Unmarshal([]byte(fim), &prompt); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Join(prompt.Pieces, "") == "" || len(prompt.Tokens) < len(got.Tokens) {
+		t.Errorf("%+v", prompt)
+	}
+}
+
+func TestComplete(t *testing.T) {
+	source := write(t, "count.py", "one = 1\ntwo = 2\nthree = 3\nfour = 4\nfive = 5\nsix = \nseven = 7\n")
+	code, stdout, stderr := call(t, "complete", "--model", testmodel.Path(t), "--max-tokens", "8", source+":6")
+	if code != 0 || !strings.HasPrefix(strings.TrimSpace(stdout), "6") {
+		t.Errorf("code %d, %q, %s", code, stdout, stderr)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	code, stdout, _ := call(t, "version", "--json")
+	var got map[string]any
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 0 {
+		t.Fatal(code, stdout, err)
+	}
+	if got["llama_cpp"] != "0.5.0" || got["version"] != version || got["linkage"] == nil {
+		t.Errorf("%v", got)
+	}
+}
+
+// running is the program serving on a free port.
+type running struct {
+	t    *testing.T
+	url  string
+	stop context.CancelFunc
+	code chan int
+	log  *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func start(t *testing.T, args ...string) *running {
+	t.Helper()
+	t.Setenv("AIGW_AUTH__BYPASS_EXTERNAL", "true")
+	ctx, stop := context.WithCancel(context.Background())
+	r := &running{t: t, stop: stop, code: make(chan int, 1), log: &lockedBuffer{}}
+	args = append([]string{"aigw", "run", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"}, args...)
+	go func() { r.code <- run(ctx, args, io.Discard, r.log) }()
+	t.Cleanup(r.end)
+	url := regexp.MustCompile(`"url":"(http://[^"]+)"`)
+	r.wait("a port", func() bool {
+		found := url.FindStringSubmatch(r.log.String())
+		if found != nil {
+			r.url = found[1]
+		}
+		return found != nil
+	})
+	return r
+}
+
+// end stops the program as SIGTERM does; an orderly end has code 0.
+func (r *running) end() {
+	r.stop()
+	select {
+	case code := <-r.code:
+		if code != 0 {
+			r.t.Errorf("exit code %d\n%s", code, r.log)
+		}
+		r.code <- code
+	case <-time.After(30 * time.Second):
+		r.t.Errorf("does not stop\n%s", r.log)
+	}
+}
+
+func (r *running) wait(what string, is func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("%s: never came\n%s", what, r.log)
+		}
+	}
+}
+
+func (r *running) get(path string) int {
+	r.t.Helper()
+	res, err := http.Get(r.url + path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	return res.StatusCode
+}
+
+func (r *running) complete(body string) (*http.Response, string) {
+	r.t.Helper()
+	res, err := http.Post(r.url+"/v2/code/completions", "application/json", strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return res, string(text)
+}
+
+const codeBody = `{"prompt_version":2,"prompt":null,"project_path":"a/b","project_id":1,
+	"current_file":{"file_name":"test.rb","content_above_cursor":"def hello_world","content_below_cursor":""},
+	"model_provider":"litellm","model_name":"codestral","model_endpoint":"http://x.test","model_api_key":"secret","stream":%STREAM%}`
+
+// The admin's "test completion" of GitLab, answered by the real model, in one piece and streamed.
+func TestRunAnswersGitLab(t *testing.T) {
+	r := start(t, "--model", testmodel.Path(t), "--ctx", "2048")
+	r.wait("ready", func() bool { return r.get("/monitoring/ready") == http.StatusOK })
+	if code := r.get("/monitoring/healthz"); code != http.StatusOK {
+		t.Errorf("healthz %d", code)
+	}
+	res, text := r.complete(strings.Replace(codeBody, "%STREAM%", "false", 1))
+	var answer struct {
+		Choices []struct{ Text string }
+		Model   struct {
+			Name, Lang string
+			Tokens     struct {
+				Output int `json:"output_tokens"`
+			} `json:"tokens_consumption_metadata"`
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &answer); err != nil || res.StatusCode != http.StatusOK {
+		t.Fatal(res.Status, text, err)
+	}
+	if len(answer.Choices) != 1 || answer.Choices[0].Text == "" || answer.Model.Lang != "ruby" || answer.Model.Tokens.Output == 0 {
+		t.Errorf("%s", text)
+	}
+	res, streamed := r.complete(strings.Replace(codeBody, "%STREAM%", "true", 1))
+	if res.StatusCode != http.StatusOK || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
+		t.Errorf("%s %v", res.Status, res.Header)
+	}
+	if streamed != answer.Choices[0].Text {
+		t.Errorf("streamed %q, in one piece %q", streamed, answer.Choices[0].Text)
+	}
+	r.end()
+	if log := r.log.String(); strings.Contains(log, "secret") || strings.Contains(log, "hello_world") {
+		t.Error("the log holds a key or prompt text")
+	}
+}
+
+func TestRunWithoutAModel(t *testing.T) {
+	r := start(t)
+	r.wait("ready", func() bool { return r.get("/monitoring/ready") == http.StatusOK })
+	res, text := r.complete(strings.Replace(codeBody, "%STREAM%", "false", 1))
+	if res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(text, `"detail"`) || res.Header.Get("Retry-After") == "" {
+		t.Errorf("%s %v %s", res.Status, res.Header, text)
+	}
+}
+
+// SIGTERM in the middle of an answer lets it end.
+func TestRunFinishesWhatItBegan(t *testing.T) {
+	r := start(t, "--model", testmodel.Path(t), "--ctx", "2048")
+	r.wait("ready", func() bool { return r.get("/monitoring/ready") == http.StatusOK })
+	res, err := http.Post(r.url+"/v2/code/completions", "application/json",
+		strings.NewReader(strings.Replace(codeBody, "%STREAM%", "true", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	r.stop()
+	if text, err := io.ReadAll(res.Body); err != nil || len(text) == 0 {
+		t.Errorf("%q, %v", text, err)
+	}
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"aigw/engine"
+	"aigw/gateway"
+	"aigw/gateway/auth"
+	"aigw/gateway/serving"
+
+	"github.com/urfave/cli/v2"
+)
+
+func runCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "run",
+		Usage: "load a model into this process and answer GitLab's requests with it",
+		Description: "The port opens at once; /monitoring/ready says when the model answers.\n" +
+			"Without --model the server runs and answers health checks.\n\n" +
+			"Examples:\n" +
+			"  aigw run --model codestral.gguf\n" +
+			"  aigw run --model codegemma=/models/codegemma-7b.gguf --listen 0.0.0.0:5052 --parallel 16\n" +
+			"  AIGW_AUTH__BYPASS_EXTERNAL=true aigw run --model codestral.gguf    # to try it without GitLab",
+		Flags: append(modelFlags(),
+			&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the API", DefaultText: "127.0.0.1:5052", EnvVars: []string{"AIGW_LISTEN"}},
+			&cli.StringFlag{Name: "metrics-listen", Usage: "`ADDRESS` of the Prometheus metrics", DefaultText: "127.0.0.1:8082", EnvVars: []string{"AIGW_METRICS_LISTEN"}},
+			&cli.IntFlag{Name: "parallel", Value: engine.DefaultParallel, Usage: "most requests that the model works on at once", EnvVars: []string{"AIGW_PARALLEL"}},
+			&cli.IntFlag{Name: "queue", Value: engine.DefaultQueue, Usage: "most requests that wait; more are answered 429", EnvVars: []string{"AIGW_QUEUE"}},
+			&cli.IntFlag{Name: "batch", Value: engine.DefaultBatch, Usage: "most tokens computed in one step", EnvVars: []string{"AIGW_BATCH"}},
+			&cli.IntFlag{Name: "slice", Value: engine.DefaultSlice, Usage: "most prompt tokens of a step while somebody else's answer is being written", EnvVars: []string{"AIGW_SLICE"}},
+			&cli.Int64Flag{Name: "max-body", Value: 10 << 20, Usage: "largest request body in `BYTES`", EnvVars: []string{"AIGW_MAX_BODY"}},
+			&cli.IntFlag{Name: "max-header", Value: 64 << 10, Usage: "largest request header in `BYTES`", EnvVars: []string{"AIGW_MAX_HEADER"}},
+			&cli.IntFlag{Name: "max-connections", Value: 1024, Usage: "most open connections; more wait to be accepted", EnvVars: []string{"AIGW_MAX_CONNECTIONS"}},
+			&cli.DurationFlag{Name: "drain-timeout", Value: 25 * time.Second, Usage: "how long running requests are waited for on SIGTERM", EnvVars: []string{"AIGW_DRAIN_TIMEOUT"}},
+		),
+		OnUsageError: onUsageError,
+		Action:       serve,
+	}
+}
+
+func serve(c *cli.Context) error {
+	if c.Args().Present() {
+		return usagef("run takes flags only, %q is left over; a model is named with --model FILE", c.Args().First())
+	}
+	if err := checkRunFlags(c); err != nil {
+		return err
+	}
+	log, err := newLogger(c.App.ErrWriter, c.Bool("verbose"))
+	if err != nil {
+		return err
+	}
+	var model *modelFile
+	if c.String("model") != "" {
+		if model, err = openModel(c); err != nil {
+			return err
+		}
+	}
+	options, err := gatewayOptions(c, log)
+	if err != nil {
+		return err
+	}
+	api, err := listen("--listen", apiAddress(c))
+	if err != nil {
+		return err
+	}
+	defer api.Close() // Serve closes it too; this is for the ways that do not get there
+	metrics, err := listen("--metrics-listen", metricsAddress(c))
+	if err != nil {
+		return err
+	}
+	defer metrics.Close()
+
+	s := &server{cli: c, log: log, gateway: gateway.New(options), model: model, url: "http://" + api.Addr().String()}
+	log.Info("listening", "url", s.url, "metrics", "http://"+metrics.Addr().String()+"/metrics", "version", version)
+	if !options.Auth.BypassExternal && !options.Auth.BypassExternalWithHeader {
+		log.Warn("authentication is on and no issuer is configured: every API request is refused with 401. " +
+			"To try the gateway on this machine, start it with AIGW_AUTH__BYPASS_EXTERNAL=true")
+	}
+	return s.run(c.Context, api, metrics)
+}
+
+// server is one run of the program.
+type server struct {
+	cli     *cli.Context
+	log     *slog.Logger
+	gateway *gateway.Server
+	model   *modelFile // nil: none was asked for
+	url     string
+}
+
+// run serves until ctx ends or something fails, and puts everything away.
+func (s *server) run(ctx context.Context, api, metrics net.Listener) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	served := make(chan error, 2)
+	go func() { served <- s.gateway.Serve(ctx, api) }()
+	go func() { served <- s.gateway.ServeMetrics(ctx, metrics) }()
+
+	m, err := s.load(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.gateway.Failed(err)
+		cancel(err)
+	}
+	var failure error
+	for range 2 { // both end when ctx does
+		if err := <-served; err != nil {
+			failure = errors.Join(failure, err)
+			cancel(err)
+		}
+	}
+	if m != nil {
+		failure = errors.Join(failure, m.engine.Close())
+	}
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, err) {
+		return errors.Join(err, failure)
+	}
+	s.log.Info("stopped")
+	return failure
+}
+
+// load brings the model into memory while the server already answers.
+func (s *server) load(ctx context.Context) (*loaded, error) {
+	if s.model == nil {
+		s.gateway.NoModel()
+		s.log.Warn("no model: the server answers health checks, and model endpoints 503. Name one with --model FILE")
+		return nil, nil
+	}
+	s.gateway.Loading(s.model.name, 0)
+	shown := newProgress(s.cli.App.ErrWriter, s.log, "loading "+filepath.Base(s.model.path))
+	o := s.model.options(s.cli, s.log)
+	o.Parallel, o.Queue = s.cli.Int("parallel"), s.cli.Int("queue")
+	o.Batch, o.Slice = s.cli.Int("batch"), s.cli.Int("slice")
+	o.Progress = func(done float32) {
+		s.gateway.Loading(s.model.name, float64(done))
+		shown.set(done)
+	}
+	m, err := s.model.load(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s.gateway.Ready(&serving.Model{
+		Name: s.model.name, Family: m.codec.Family(), Codec: m.codec,
+		Generator: m.engine, ContextSize: m.engine.Limit(),
+	})
+	s.announce(m)
+	return m, nil
+}
+
+// announce says how the model runs and what to do next.
+func (s *server) announce(m *loaded) {
+	p := m.engine.Plan()
+	for _, d := range s.model.what.Defects {
+		s.log.Warn("defect of the model file", "defect", d.String())
+	}
+	if !isTerminal(s.cli.App.ErrWriter) {
+		s.log.Info("ready", "url", s.url, "model", s.model.name, "family", m.codec.Family(), "device", p.Device,
+			"weights_mib", p.WeightBytes>>20, "kv_cache_mib", p.CacheBytes>>20, "compute_mib", p.ComputeBytes>>20,
+			"context", p.Context, "parallel", p.Parallel, "queue", p.Queue, "threads", p.Threads, "flash_attention", p.FlashAttention)
+		return
+	}
+	fmt.Fprintf(s.cli.App.ErrWriter, `
+%s
+  %s on %s, %d threads, flash attention %s, KV cache %s/%s
+  memory  %d MiB weights + %d MiB KV cache (%d tokens for everybody, %d for one) + %d MiB for computing
+  people  %d at once, %d waiting, then 429
+  ready   %s
+In GitLab, set AI_GATEWAY_URL=%s
+`, s.model.describe(), p.Model, p.Device, p.Threads, p.FlashAttention, p.CacheTypeK, p.CacheTypeV,
+		p.WeightBytes>>20, p.CacheBytes>>20, p.Context, p.Limit, p.ComputeBytes>>20,
+		p.Parallel, p.Queue, s.url, s.url)
+}
+
+// listen opens a port, or says which one is taken and what to do.
+func listen(flag, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use; stop the other program or choose another port with %s", address, flag)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("%s needs more rights than this user has; choose a port above 1023 with %s", address, flag)
+	case err != nil:
+		return nil, fmt.Errorf("cannot listen on %s: %w; choose another address with %s", address, err, flag)
+	}
+	return l, nil
+}
+
+// apiAddress and metricsAddress honour GitLab's variables where the flag is not given.
+func apiAddress(c *cli.Context) string {
+	return address(c.String("listen"), "AIGW_FASTAPI__API_HOST", "AIGW_FASTAPI__API_PORT", "5052")
+}
+
+func metricsAddress(c *cli.Context) string {
+	return address(c.String("metrics-listen"), "AIGW_FASTAPI__METRICS_HOST", "AIGW_FASTAPI__METRICS_PORT", "8082")
+}
+
+func address(flag, hostEnv, portEnv, port string) string {
+	if flag != "" {
+		return flag
+	}
+	return net.JoinHostPort(textEnv(hostEnv, "127.0.0.1"), textEnv(portEnv, port))
+}
+
+func gatewayOptions(c *cli.Context, log *slog.Logger) (gateway.Options, error) {
+	bypass, err := boolEnv("AIGW_AUTH__BYPASS_EXTERNAL")
+	if err != nil {
+		return gateway.Options{}, err
+	}
+	withHeader, err := boolEnv("AIGW_AUTH__BYPASS_EXTERNAL_WITH_HEADER")
+	if err != nil {
+		return gateway.Options{}, err
+	}
+	return gateway.Options{
+		Auth: auth.Options{
+			BypassExternal: bypass, BypassExternalWithHeader: withHeader,
+			ServiceName: textEnv("CLOUD_CONNECTOR_SERVICE_NAME", ""),
+		},
+		Logger:         log,
+		MaxBodyBytes:   c.Int64("max-body"),
+		MaxHeaderBytes: c.Int("max-header"),
+		MaxConnections: c.Int("max-connections"),
+		DrainTimeout:   c.Duration("drain-timeout"),
+	}, nil
+}
+
+func checkRunFlags(c *cli.Context) error {
+	for _, name := range []string{"parallel", "queue", "batch", "slice", "max-header", "max-connections"} {
+		if n := c.Int(name); n < 1 {
+			return usagef("--%s %d: at least 1 is needed", name, n)
+		}
+	}
+	if n := c.Int64("max-body"); n < 1 {
+		return usagef("--max-body %d: at least 1 is needed", n)
+	}
+	if d := c.Duration("drain-timeout"); d <= 0 {
+		return usagef("--drain-timeout %s: it must be longer than nothing", d)
+	}
+	return checkModelFlags(c)
+}
