@@ -1,0 +1,110 @@
+# Everything that builds, runs and checks aigw. `make` alone lists the targets.
+# Downloads and the llama.cpp build are kept in $AIGW_CACHE, outside this folder.
+# third_party/README.md has the switches: AIGW_CUDA, AIGW_AMX, LLAMA_CPP_SRC, ...
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# Where `make run` listens. Authentication is bypassed only on a loopback address.
+LISTEN ?= 127.0.0.1:5052
+
+# The version is stamped here, so Go needs no git, which may refuse another user's clone.
+go_build = CGO_ENABLED=1 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+tags = $(if $(filter 1,$(AIGW_CUDA)),-tags cuda)
+# A CUDA toolkit outside /usr/local/cuda has to be named to the linker as well.
+ifneq ($(CUDA_HOME),)
+export CGO_LDFLAGS := $(CGO_LDFLAGS) -L$(CUDA_HOME)/lib64 -L$(CUDA_HOME)/lib64/stubs
+endif
+
+##@ Use
+
+.PHONY: run
+run: build ## build all, fetch a small model (or MODEL=FILE), serve it on LISTEN without authentication
+	@. third_party/tools.sh
+	model=$$(third_party/smollm2/fetch.sh)
+	case '$(LISTEN)' in
+	127.*:* | localhost:* | '[::1]:'*)
+		export AIGW_AUTH__BYPASS_EXTERNAL=$${AIGW_AUTH__BYPASS_EXTERNAL:-true}
+		say "warning: authentication is off (AIGW_AUTH__BYPASS_EXTERNAL=true), for this machine only; never do this on a network" ;;
+	*) say "authentication stays on: $(LISTEN) is not a loopback address" ;;
+	esac
+	say ""
+	say "When the gateway is ready, ask for a completion from another terminal:"
+	say ""
+	.ci/readme completion | sed 's/127\.0\.0\.1:5052/$(LISTEN)/' >&2
+	say ""
+	# What steers only the build is no setting of the gateway, which warns of names it does not know.
+	unset AIGW_CACHE AIGW_CUDA AIGW_CUDA_ARCH AIGW_AMX AIGW_CPU_VARIANTS AIGW_JOBS
+	exec bin/aigw run --model "$$model" --listen '$(LISTEN)'
+
+.PHONY: build
+build: llama ## the program, as bin/aigw
+	@$(go_build) $(tags) -o bin/aigw ./cmd/aigw
+
+##@ Check
+
+.PHONY: test
+test: llama model ## vet, unit tests, race detector, all with the real model
+	@export AIGW_TEST_MODEL=$$(third_party/smollm2/fetch.sh)
+	.ci/stage "set-up scripts" .ci/setup-test
+	.ci/stage "go vet" go vet ./...
+	.ci/stage "tests with the race detector" go test -race ./...
+	.ci/stage "tests" go test ./...
+
+.PHONY: lint
+lint: llama ## golangci-lint with the import rules of the architecture, shellcheck
+	@.ci/lint
+
+.PHONY: smoke-dl
+smoke-dl: llama-dl model ## the program with ggml's back ends as plug-ins: loads, chooses a CPU variant, completes
+	@$(go_build) -tags llama_dl -o bin/aigw-dl ./cmd/aigw
+	.ci/smoke-dl bin/aigw-dl
+
+.PHONY: readme
+readme: build ## run the README's commands against a gateway started by `make run`
+	@.ci/readme-test
+
+.PHONY: bench
+bench: build peers model ## compare with llama-bench and llama-server on this machine (BENCH="-n 2 -only engine")
+	@go run ./bench -model "$$(third_party/smollm2/fetch.sh)" -bin bin $(BENCH)
+
+##@ Parts
+
+.PHONY: llama
+llama: ready ## llama.cpp as static libraries tuned to this CPU
+	@third_party/llama.cpp/build.sh static
+
+.PHONY: llama-dl
+llama-dl: ready ## llama.cpp as shared libraries with CPU variants chosen at run time
+	@third_party/llama.cpp/build.sh dl
+
+.PHONY: peers
+peers: ready ## llama-server, llama-bench and llama-tokenize of the same sources and flags, into bin/
+	@third_party/llama.cpp/build.sh peers
+
+.PHONY: model
+model: ready ## the small real model of the tests (or MODEL=FILE)
+	@third_party/smollm2/fetch.sh >/dev/null
+
+.PHONY: notices
+notices: llama ## licences of everything that is linked, into bin/NOTICES
+	@third_party/notices.sh bin/NOTICES
+
+.PHONY: ready
+ready:
+	@third_party/ready.sh
+
+.PHONY: clean
+clean: ## delete what was built in this folder (not the cache)
+	rm -rf bin third_party/llama.cpp/out engine/llama/llama_build_*
+
+.PHONY: help
+help:
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# A recipe is one script: its variables live from line to line.
+.ONESHELL:
