@@ -121,30 +121,40 @@ func (t *Tree) PinnedMatch(tokens []int32) int {
 // Acquire leases the longest known prefix of tokens, at most limit long, and adds its cells to dst.
 func (t *Tree) Acquire(tokens []int32, limit int, dst Seq) *Lease {
 	t.clock++
-	n := t.root
+	l := &Lease{tree: t, at: t.root}
+	l.Follow(tokens, limit, dst)
+	return l
+}
+
+// Follow moves the lease on to what has become known since: the longest prefix of tokens, at most
+// limit long, that the leased path is the beginning of. The cells that come with it are added to
+// dst, which must have none behind the lease.
+func (l *Lease) Follow(tokens []int32, limit int, dst Seq) {
+	t := l.tree
 	tokens = tokens[:min(limit, len(tokens))]
-	for n.to() < len(tokens) {
-		child := n.children[tokens[n.to()]]
+	for at := l.at.to(); at < len(tokens); at = l.at.to() {
+		child := l.at.children[tokens[at]]
 		if child == nil {
-			break
+			return
 		}
-		same := common(child.tokens, tokens[n.to():])
+		same := common(child.tokens, tokens[at:])
 		if same < len(child.tokens) {
 			upper, ok := t.split(child, same)
 			if !ok {
-				break
+				return
 			}
 			child = upper
 		}
 		t.cache.Copy(child.seq, dst, child.from, child.to())
-		n = child
+		l.step(child)
 	}
-	l := &Lease{tree: t, at: n}
-	for ; n != t.root; n = n.parent {
-		n.refs++
-		n.used = t.clock
-	}
-	return l
+}
+
+// step moves the lease to a child of where it is.
+func (l *Lease) step(child *node) {
+	child.refs++
+	child.used = l.tree.clock
+	l.at = child
 }
 
 // Extend records that seq has computed tokens right behind the leased path, and moves the lease
@@ -169,9 +179,7 @@ func (l *Lease) Extend(tokens []int32, seq Seq) {
 		}
 		t.cache.Remove(seq, child.from, child.to())
 		t.cache.Copy(child.seq, seq, child.from, child.to())
-		child.refs++
-		child.used = t.clock
-		l.at = child
+		l.step(child)
 		tokens = tokens[same:]
 	}
 }

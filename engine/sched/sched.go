@@ -12,6 +12,8 @@
 //	4  prompts fill the step, by class and then by admission, up to
 //	   4a  SliceTokens while somebody decodes, so that nobody's stream stands still for long
 //	   4b  BatchTokens while nobody does
+//	   4c  a prompt whose next tokens one before it is computing waits for them, and takes them
+//	       over from the tree, slice by slice: a head that many share is computed once
 //	5  room is made by evicting prefixes that nobody leases
 //
 // The budget of 4a is a number of tokens; a budget in milliseconds, from a cost model fitted
@@ -43,6 +45,9 @@ type Config struct {
 	SliceTokens int  // most prompt tokens of a step while somebody decodes
 	Queue       int  // most requests that wait for a row
 	Reuse       bool // keep prefixes; off for caches that cannot be rolled back
+	// ShareTokens is the shortest common head that a prompt waits for (4c): for less than that,
+	// computing it twice costs less than a step of waiting. 0 is 16.
+	ShareTokens int
 }
 
 // Validate says what is wrong with c.
@@ -145,6 +150,7 @@ type Scheduler struct {
 	byID    map[ID]*run
 	ops     []Op // to be done before the next batch
 	plan    Plan
+	prompts []*run        // of the step being planned
 	service time.Duration // how long a request runs, smoothed
 }
 
@@ -152,6 +158,9 @@ type Scheduler struct {
 func New(cfg Config) *Scheduler {
 	if err := cfg.Validate(); err != nil {
 		panic(err)
+	}
+	if cfg.ShareTokens == 0 {
+		cfg.ShareTokens = 16
 	}
 	s := &Scheduler{cfg: cfg, byID: map[ID]*run{}}
 	s.ids = newIDs(MaxSeq, cfg.Rows)

@@ -144,6 +144,7 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 			SliceTokens: rapid.IntRange(1, 8).Draw(t, "slice"),
 			Queue:       8,
 			Reuse:       rapid.IntRange(0, 9).Draw(t, "reuse") > 0,
+			ShareTokens: rapid.IntRange(1, 6).Draw(t, "share"),
 		}
 		w := newWorld(cfg)
 		if rapid.Bool().Draw(t, "few ids") {
@@ -281,6 +282,56 @@ func TestASharedPromptIsComputedOnceAlsoWhileItsOwnerDecodes(t *testing.T) {
 	}
 	if grew := w.m.used() - used; grew != 3 { // the tail of the second and one token of the first
 		t.Fatalf("%d new cells, want 3", grew)
+	}
+}
+
+// A herd with one prompt computes it once, although nobody had it when they came.
+func TestAHerdComputesItsHeadOnce(t *testing.T) {
+	cfg := config()
+	cfg.Rows, cfg.BatchTokens, cfg.Cells = 8, 32, 512
+	w := newWorld(cfg)
+	tails := 0
+	for i := range 8 {
+		prompt := make([]int32, 200, 208)
+		for range i + 1 {
+			prompt = append(prompt, 1, 2)
+		}
+		tails += 2 * (i + 1)
+		if _, err := w.submit(prompt, 1, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	computed := 0
+	for len(w.readers) > 0 {
+		if _, err := w.step(succeed); err != nil {
+			t.Fatal(err)
+		}
+		computed += len(w.s.plan.Tokens)
+	}
+	if computed > 200+tails {
+		t.Errorf("%d tokens computed for a common head of 200 and tails of %d", computed, tails)
+	}
+}
+
+// When the one that computes a shared head hangs up, the next takes over from where it came to.
+func TestTheLeaderOfAHerdMayLeave(t *testing.T) {
+	w := newWorld(config())
+	leader, _ := w.submit(make([]int32, 100), 1, 0)
+	w.submit(append(make([]int32, 100), 1), 1, 0)
+	for range 2 {
+		if _, err := w.step(succeed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.cancel(leader)
+	if _, err := w.step(succeed); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.s.plan.Pos[0]; got != 64 {
+		t.Errorf("goes on at %d, want 64: two slices of 32 were computed", got)
+	}
+	if err := w.drain(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,6 +1,9 @@
 package sched
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Step plans the next step. The second result lists the requests that it admitted; the third
 // is false when there is nothing to do. The numbers are those of the package comment.
@@ -20,6 +23,7 @@ func (s *Scheduler) Step(now time.Time) (*Plan, []Started, bool) {
 		s.waiting = s.waiting[1:]
 		started = append(started, Started{r.ID, s.admit(r, now)})
 	}
+	s.follow()
 	p := &s.plan
 	p.Tokens, p.Pos, p.Seqs, p.Outputs = p.Tokens[:0], p.Pos[:0], p.Seqs[:0], p.Outputs[:0]
 	p.Rows, p.Work = p.Rows[:0], p.Work[:0]
@@ -34,16 +38,16 @@ func (s *Scheduler) Step(now time.Time) (*Plan, []Started, bool) {
 	if len(p.Tokens) > 0 {
 		budget = min(budget, len(p.Tokens)+s.cfg.SliceTokens) // 4a
 	}
-	for class := 0; len(p.Tokens) < budget; class++ {
-		more := false
-		for _, r := range s.runs {
-			if r.Class == class && !r.decoding() && len(p.Tokens) < budget {
-				s.add(r, min(len(r.tokens)-r.computed, budget-len(p.Tokens)))
-			}
-			more = more || r.Class > class
+	s.prompts = s.prompts[:0]
+	for _, r := range s.runs {
+		if !r.decoding() {
+			s.prompts = append(s.prompts, r)
 		}
-		if !more {
-			break
+	}
+	slices.SortStableFunc(s.prompts, func(a, b *run) int { return a.Class - b.Class })
+	for i, r := range s.prompts {
+		if len(p.Tokens) < budget && !s.computedBy(s.prompts[:i], r) { // 4c
+			s.add(r, min(len(r.tokens)-r.computed, budget-len(p.Tokens)))
 		}
 	}
 	// 5 room
@@ -52,6 +56,36 @@ func (s *Scheduler) Step(now time.Time) (*Plan, []Started, bool) {
 	}
 	p.Ops, s.ops = append(p.Ops[:0], s.ops...), s.ops[:0]
 	return p, started, len(p.Tokens) > 0 || len(p.Ops) > 0
+}
+
+// follow lets prompts take over what others have computed of them since the last step.
+func (s *Scheduler) follow() {
+	for _, r := range s.runs {
+		if r.lease != nil && r.computed == r.lease.Len() && !r.decoding() {
+			r.lease.Follow(r.tokens, len(r.tokens)-1, r.seq)
+			r.computed = r.lease.Len()
+			r.planned = r.computed
+		}
+	}
+}
+
+// computedBy: one of the prompts before r is computing what r needs next, and enough of it.
+func (s *Scheduler) computedBy(before []*run, r *run) bool {
+	if r.lease == nil {
+		return false
+	}
+	from, to := r.computed, r.computed+s.cfg.ShareTokens
+	if to >= len(r.tokens) { // r has to compute its last token itself
+		return false
+	}
+	for _, q := range before {
+		// The tokens in question first: prompts that differ mostly differ there.
+		if to <= q.prompt && q.computed < to && slices.Equal(q.tokens[from:to], r.tokens[from:to]) &&
+			slices.Equal(q.tokens[:from], r.tokens[:from]) {
+			return true
+		}
+	}
+	return false
 }
 
 // decoding: r lacks just the token that it was given last. A prompt whose last token is the
