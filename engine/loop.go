@@ -88,7 +88,7 @@ func (e *Engine) settle(plan *sched.Plan, step *llama.Step, flying []*generation
 	switch {
 	case err == nil:
 		e.totals.PromptTokens += uint64(len(plan.Tokens) - len(plan.Rows))
-		e.advance(plan, step, now)
+		e.advance(plan, step, now, now.Sub(began))
 	case errors.Is(err, llama.ErrAborted):
 		e.totals.Aborted++
 		e.sched.Failed()
@@ -119,7 +119,7 @@ func (e *Engine) fail(gens []*generation, err error) {
 var errNotANumber = errors.New("the model's output is not a number; the weights or the KV cache are damaged")
 
 // advance gives each row's generation its token.
-func (e *Engine) advance(plan *sched.Plan, step *llama.Step, now time.Time) {
+func (e *Engine) advance(plan *sched.Plan, step *llama.Step, now time.Time, took time.Duration) {
 	for i, row := range plan.Rows {
 		if g := e.gens[row.ID]; g != nil && step.Bad[i] {
 			e.log.Error("NaN or infinity in the logits", "prompt_tokens", len(g.req.Prompt), "output_tokens", g.count)
@@ -128,7 +128,7 @@ func (e *Engine) advance(plan *sched.Plan, step *llama.Step, now time.Time) {
 			e.tainted = true
 		}
 	}
-	e.sched.Computed(step.Sampled)
+	e.sched.Computed(step.Sampled, took)
 	for i, row := range plan.Rows {
 		if g := e.gens[row.ID]; g != nil {
 			e.give(g, step.Sampled[i], now)

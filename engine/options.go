@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"time"
 
 	"aigw/engine/llama"
 	"aigw/engine/sched"
@@ -20,7 +21,9 @@ type Options struct {
 	Queue     int               // most requests that wait; 0: DefaultQueue
 	Threads   int               // CPU threads; 0: as many as this process may use
 	Batch     int               // most tokens of one step; 0: DefaultBatch
-	Slice     int               // most prompt tokens of a step while somebody else decodes; 0: DefaultSlice
+	Slice     int               // prompt tokens of a step that are computed whatever they cost; 0: DefaultSlice
+	StepTime  time.Duration     // how long a step may take while somebody decodes; 0: 100 ms, 35 ms with a GPU
+	IdleTime  time.Duration     // how long a step may take while nobody does; 0: 250 ms
 	GPULayers int               // layers to keep on the GPU; negative: all that a GPU build can
 
 	FlashAttention string // auto, on or off; empty: auto
@@ -39,7 +42,8 @@ const (
 	DefaultQueue    = 64
 	// DefaultBatch is llama.cpp's own micro-batch: longer ones compute no faster.
 	DefaultBatch = 512
-	DefaultSlice = 64
+	// DefaultSlice tokens are nearly free beside the rows of a step on most machines.
+	DefaultSlice = 16
 )
 
 // modelOptions are those of the binding.
@@ -85,6 +89,7 @@ func (o Options) settle(m *llama.Model) (settings, error) {
 		sched: sched.Config{
 			Cells: cells, Rows: c.MaxSeqs, BatchTokens: batch,
 			SliceTokens: or(o.Slice, DefaultSlice), Queue: or(o.Queue, DefaultQueue),
+			StepTime: o.stepTime(), IdleTime: o.IdleTime,
 			// A sliding window recycles cells behind our back, a recurrent state cannot be
 			// rolled back: such models compute every prompt anew.
 			Reuse: m.SlidingWindow() == 0 && !m.IsRecurrent() && !m.IsHybrid(),
@@ -94,6 +99,18 @@ func (o Options) settle(m *llama.Model) (settings, error) {
 		return settings{}, fmt.Errorf("engine settings: %w", err)
 	}
 	return s, nil
+}
+
+// stepTime is how long a stream may stand still for somebody else's prompt: what a reader does
+// not notice on a CPU, and what a GPU manages easily.
+func (o Options) stepTime() time.Duration {
+	switch {
+	case o.StepTime != 0:
+		return o.StepTime
+	case o.GPULayers != 0 && llama.Info().CUDA:
+		return 35 * time.Millisecond
+	}
+	return 100 * time.Millisecond
 }
 
 func parseFlashAttention(name string) (llama.FlashAttention, error) {

@@ -34,7 +34,8 @@ func runCommand() *cli.Command {
 			&cli.IntFlag{Name: "parallel", Value: engine.DefaultParallel, Usage: "most requests that the model works on at once", EnvVars: []string{"AIGW_PARALLEL"}},
 			&cli.IntFlag{Name: "queue", Value: engine.DefaultQueue, Usage: "most requests that wait; more are answered 429", EnvVars: []string{"AIGW_QUEUE"}},
 			&cli.IntFlag{Name: "batch", Value: engine.DefaultBatch, Usage: "most tokens computed in one step", EnvVars: []string{"AIGW_BATCH"}},
-			&cli.IntFlag{Name: "slice", Value: engine.DefaultSlice, Usage: "most prompt tokens of a step while somebody else's answer is being written", EnvVars: []string{"AIGW_SLICE"}},
+			&cli.IntFlag{Name: "slice", Value: engine.DefaultSlice, Usage: "prompt tokens that are computed in every step, whatever they cost", EnvVars: []string{"AIGW_SLICE"}},
+			&cli.DurationFlag{Name: "step-time", Usage: "how long a step may take while somebody's answer is being written", DefaultText: "100ms, 35ms with a GPU", EnvVars: []string{"AIGW_STEP_TIME"}},
 			&cli.Int64Flag{Name: "max-body", Value: 10 << 20, Usage: "largest request body in `BYTES`", EnvVars: []string{"AIGW_MAX_BODY"}},
 			&cli.IntFlag{Name: "max-header", Value: 64 << 10, Usage: "largest request header in `BYTES`", EnvVars: []string{"AIGW_MAX_HEADER"}},
 			&cli.IntFlag{Name: "max-connections", Value: 1024, Usage: "most open connections; more wait to be accepted", EnvVars: []string{"AIGW_MAX_CONNECTIONS"}},
@@ -136,7 +137,7 @@ func (s *server) load(ctx context.Context) (*loaded, error) {
 	shown := newProgress(s.cli.App.ErrWriter, s.log, "loading "+filepath.Base(s.model.path))
 	o := s.model.options(s.cli, s.log)
 	o.Parallel, o.Queue = s.cli.Int("parallel"), s.cli.Int("queue")
-	o.Batch, o.Slice = s.cli.Int("batch"), s.cli.Int("slice")
+	o.Batch, o.Slice, o.StepTime = s.cli.Int("batch"), s.cli.Int("slice"), s.cli.Duration("step-time")
 	o.Progress = func(done float32) {
 		s.gateway.Loading(s.model.name, float64(done))
 		shown.set(done)
@@ -240,6 +241,9 @@ func checkRunFlags(c *cli.Context) error {
 	}
 	if d := c.Duration("drain-timeout"); d <= 0 {
 		return usagef("--drain-timeout %s: it must be longer than nothing", d)
+	}
+	if d := c.Duration("step-time"); d < 0 {
+		return usagef("--step-time %s: it cannot be negative", d)
 	}
 	return checkModelFlags(c)
 }

@@ -43,7 +43,6 @@ func TestHeaderIsTheOneThatTheBindingAssumes(t *testing.T) {
 		"LLAMA_TOKEN_NULL":                     -1,
 		"LLAMA_DEFAULT_SEED":                   randomSeed,
 		"LLAMA_STATE_SEQ_VERSION":              3,
-		"LLAMA_ROPE_TYPE_NONE":                 ropeTypeNone,
 		"LLAMA_POOLING_TYPE_NONE":              0,
 		"LLAMA_POOLING_TYPE_RANK":              4,
 		"LLAMA_VOCAB_TYPE_NONE":                int64(VocabNone),

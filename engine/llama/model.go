@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"runtime/cgo"
+	"slices"
 	"unsafe"
 )
 
@@ -135,6 +136,8 @@ func LoadModel(path string, o ModelOptions) (*Model, error) {
 
 	m := &Model{h: h, info: convertInfo(&info, o.VocabOnly)}
 	m.refs.init(func() { C.aigw_model_free(m.h) })
+	arch, _ := m.Meta("general.architecture")
+	m.info.learnedPositions = slices.Contains(positionTables, arch)
 	if err := m.vocab.read(m, &info); err != nil {
 		m.Close()
 		return nil, fmt.Errorf("load %s: read vocabulary: %w", path, err)
@@ -231,27 +234,27 @@ func aigwGoProgress(handle C.uintptr_t, fraction C.float) (more C.bool) {
 
 func convertInfo(c *C.aigw_model_info, vocabOnly bool) modelInfo {
 	return modelInfo{
-		description:      C.GoString(&c.description[0]),
-		sizeBytes:        uint64(c.size_bytes),
-		parameters:       uint64(c.parameters),
-		trainContext:     int(c.train_context),
-		layers:           int(c.layers),
-		embedding:        int(c.embedding),
-		heads:            int(c.heads),
-		headsKV:          int(c.heads_kv),
-		window:           int(c.sliding_window),
-		learnedPositions: c.rope_type == ropeTypeNone && !bool(c.recurrent),
-		recurrent:        bool(c.recurrent),
-		hybrid:           bool(c.hybrid),
-		diffusion:        bool(c.diffusion),
-		hasEncoder:       bool(c.encoder),
-		hasDecoder:       bool(c.decoder),
-		isVocabOnly:      vocabOnly,
+		description:  C.GoString(&c.description[0]),
+		sizeBytes:    uint64(c.size_bytes),
+		parameters:   uint64(c.parameters),
+		trainContext: int(c.train_context),
+		layers:       int(c.layers),
+		embedding:    int(c.embedding),
+		heads:        int(c.heads),
+		headsKV:      int(c.heads_kv),
+		window:       int(c.sliding_window),
+		recurrent:    bool(c.recurrent),
+		hybrid:       bool(c.hybrid),
+		diffusion:    bool(c.diffusion),
+		hasEncoder:   bool(c.encoder),
+		hasDecoder:   bool(c.decoder),
+		isVocabOnly:  vocabOnly,
 	}
 }
 
-// ropeTypeNone is LLAMA_ROPE_TYPE_NONE: positions, if any, are learned and looked up in a table.
-const ropeTypeNone = -1
+// positionTables are the architectures that look positions up in a table of learned ones (those that
+// load LLM_TENSOR_POS_EMBD in src/models of v0.5.0). ggml aborts on a row behind its end.
+var positionTables = []string{"bert", "gpt2", "mpt", "starcoder"}
 
 // Close frees the model once its last context is closed. It may be called twice.
 //

@@ -1,11 +1,13 @@
 package llama
 
-// #include "shim.h"
 // #include <stdlib.h>
+// #include "shim.h"
 import "C"
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"unsafe"
 )
 
@@ -20,12 +22,33 @@ const (
 )
 
 // Quantize writes the model in from to the file to with weights of type t. Weights that are
-// quantised already are expanded first, so precision that is lost stays lost.
+// quantised already are expanded first, so precision that is lost stays lost. With threads at 0
+// it uses all processors.
 //
 //	uint32_t llama_model_quantize(const char * fname_inp, const char * fname_out, const llama_model_quantize_params * params);
 func Quantize(from, to string, t FileType, threads int) error {
+	if err := initialized(); err != nil {
+		return err
+	}
 	if err := checkFile(from); err != nil {
 		return err
+	}
+	if t != FileF32 && t != FileF16 {
+		return fmt.Errorf("write %s: unknown file type %d", to, t)
+	}
+	if threads < 0 || threads > maxThreads {
+		return fmt.Errorf("write %s: %w: %d", to, ErrThreads, threads)
+	}
+	if strings.IndexByte(to, 0) >= 0 {
+		return fmt.Errorf("write model: the path holds a NUL byte")
+	}
+	// The source is mapped while the target is written.
+	a, err := os.Stat(from)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", to, err)
+	}
+	if b, err := os.Stat(to); err == nil && os.SameFile(a, b) {
+		return fmt.Errorf("write %s: it is the file to read; name another", to)
 	}
 	cfrom, cto := C.CString(from), C.CString(to)
 	defer C.free(unsafe.Pointer(cfrom))

@@ -216,6 +216,43 @@ func TestTopKOfLongRows(t *testing.T) {
 	}
 }
 
+// Top-p keeps the right tokens where a few of the best are enough, and where the filter has to fall
+// back to sorting the vocabulary.
+func TestTopPOfLongRows(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	for _, test := range []struct {
+		spread   float64 // of the logits: the larger, the fewer tokens matter
+		topP     float32
+		low, top int // how many tokens are kept, to know which way is tested
+	}{{8, 0.5, 1, 20}, {2.5, 0.5, 20, 255}, {0.5, 0.2, 257, 600}} {
+		logits := make([]float32, 4000)
+		for i := range logits {
+			logits[i] = float32(r.NormFloat64() * test.spread)
+		}
+		o := SamplerOptions{Temperature: 1e6, TopP: test.topP, Seed: 1} // so hot that all kept are equally probable
+		ids, _ := keep(logits, o)
+		if len(ids) < test.low || len(ids) > test.top {
+			t.Fatalf("%+v keeps %d tokens", test, len(ids))
+		}
+		s := sizedSampler(t, len(logits), o)
+		kept := map[Token]bool{}
+		for _, id := range ids {
+			kept[id] = true
+		}
+		seen := map[Token]bool{}
+		for range 20 * len(ids) {
+			token := draw(t, s, logits)
+			if !kept[token] {
+				t.Fatalf("%+v: drew %d, which is not among the %d kept", test, token, len(ids))
+			}
+			seen[token] = true
+		}
+		if len(seen) != len(ids) {
+			t.Errorf("%+v: %d of %d kept tokens were drawn", test, len(seen), len(ids))
+		}
+	}
+}
+
 func TestSeeds(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	logits := make([]float32, 500)
@@ -338,6 +375,7 @@ func TestSamplerRefuses(t *testing.T) {
 
 func BenchmarkDraw(b *testing.B) {
 	logits := randomLogits(rand.New(rand.NewPCG(1, 1)), 49152)
+	logits[1000], logits[2000] = 22, 21 // a model knows what comes next, more or less
 	for _, bench := range []struct {
 		name string
 		o    SamplerOptions

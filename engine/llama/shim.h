@@ -91,7 +91,6 @@ typedef struct {
 	char description[256];
 	uint64_t size_bytes, parameters;
 	int32_t train_context, layers, embedding, heads, heads_kv, sliding_window;
-	int32_t rope_type;
 	bool recurrent, hybrid, diffusion, encoder, decoder;
 
 	int32_t vocab_type, vocab_size;

@@ -66,7 +66,6 @@ void describe(const aigw_model *m, bool vocab_only, aigw_model_info *info) {
 		info->heads_kv = llama_model_n_head_kv(model);
 		info->sliding_window = llama_model_n_swa(model);
 	}
-	info->rope_type = llama_model_rope_type(model);
 	info->recurrent = llama_model_is_recurrent(model);
 	info->hybrid = llama_model_is_hybrid(model);
 	info->diffusion = llama_model_is_diffusion(model);

@@ -1,7 +1,7 @@
 // Rewriting a GGUF file in another number format.
 #include "shim_internal.h"
 
-extern "C" int32_t aigw_quantize(const char *from, const char *to, int32_t ftype, int32_t n_threads, aigw_error *err) {
+int32_t aigw_quantize(const char *from, const char *to, int32_t ftype, int32_t n_threads, aigw_error *err) {
 	return aigw::guard(err, [&]() -> int32_t {
 		llama_model_quantize_params p = llama_model_quantize_default_params();
 		p.ftype = static_cast<llama_ftype>(ftype);

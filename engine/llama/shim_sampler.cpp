@@ -156,7 +156,7 @@ void best_k(const float *x, int32_t n, int32_t k, llama_token_data *out) {
 		for (int32_t j = 0; j < len; j++) any |= x[i + j] > worst;
 		if (!any) continue;
 		for (int32_t j = i; j < i + len; j++) {
-			if (!(x[j] > worst)) continue; // an equal one has a higher id than those kept
+			if (!(x[j] >= worst)) continue; // an equal one has a higher id than those kept
 			std::pop_heap(out, end, better);
 			end[-1] = {j, x[j], 0.0f};
 			std::push_heap(out, end, better);
@@ -164,6 +164,49 @@ void best_k(const float *x, int32_t n, int32_t k, llama_token_data *out) {
 		}
 	}
 	std::sort(out, end, better);
+}
+
+// How many of the best tokens are tried for top-p. Text of a trained model rarely needs more than
+// some dozens; where it does, llama.cpp's own filter takes over, which sorts the vocabulary.
+constexpr int32_t top_p_tries = 256;
+
+// best_p puts the fewest tokens that together have probability p into out, largest first, and returns
+// how many these are; 0 if top_p_tries are too few. max is the largest logit.
+int32_t best_p(const float *x, int32_t n, float p, float max, llama_token_data *out) {
+	const int32_t k = std::min(n, top_p_tries);
+	best_k(x, n, k, out);
+	double all = 0;
+	for (int32_t i = 0; i < n; i++) all += std::exp(x[i] - max);
+	double sum = 0;
+	for (int32_t i = 0; i < k; i++) {
+		sum += std::exp(out[i].logit - max);
+		if (sum >= p * all) return i + 1;
+	}
+	return 0;
+}
+
+// candidates_of fills the array that llama.cpp's samplers work on, and does the filters that need
+// not see the whole vocabulary.
+llama_token_data_array candidates_of(const aigw_sampler *s, const float *logits, llama_token_data *out) {
+	const int32_t n = s->n_vocab, k = s->options.top_k;
+	llama_token_data_array array = {out, (size_t)n, -1, false};
+	if (k > 0 && k < n) {
+		best_k(logits, n, k, out);
+		array.size = k;
+		array.sorted = true;
+		if (s->top_p) llama_sampler_apply(s->top_p.get(), &array);
+		return array;
+	}
+	if (s->top_p) {
+		if (const int32_t kept = best_p(logits, n, s->options.top_p, summarize(logits, n).max, out)) {
+			array.size = kept;
+			array.sorted = true;
+			return array;
+		}
+	}
+	for (int32_t i = 0; i < n; i++) out[i] = {i, logits[i], 0.0f};
+	if (s->top_p) llama_sampler_apply(s->top_p.get(), &array);
+	return array;
 }
 
 // penalized lowers the logits of recent tokens while it lives (the rule of llama.cpp's penalty
@@ -204,15 +247,8 @@ bool sample(aigw_sampler *s, float *logits, llama_token_data *candidates, int32_
 			if (!s->recent.entries().empty()) row = summarize(logits, n);
 			*token = row.argmax;
 		} else {
-			const int32_t k = s->options.top_k;
-			const bool cut = k > 0 && k < n;
-			if (cut) {
-				best_k(logits, n, k, candidates);
-			} else {
-				for (int32_t i = 0; i < n; i++) candidates[i] = {i, logits[i], 0.0f};
-			}
-			llama_token_data_array array = {candidates, (size_t)(cut ? k : n), -1, cut};
-			for (llama_sampler *f : {s->top_p.get(), s->min_p.get(), s->temperature.get(), s->dist.get()}) {
+			llama_token_data_array array = candidates_of(s, logits, candidates);
+			for (llama_sampler *f : {s->min_p.get(), s->temperature.get(), s->dist.get()}) {
 				if (f) llama_sampler_apply(f, &array);
 			}
 			if (array.selected < 0 || (size_t)array.selected >= array.size) return false;

@@ -1,10 +1,16 @@
 package sched
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
-// Computed confirms the step: its tokens are in the cache. sampled has one token for each row
-// of the plan; it becomes the next token of that row's request.
-func (s *Scheduler) Computed(sampled []int32) {
+// Computed confirms the step, which took that long: its tokens are in the cache. sampled has one
+// token for each row of the plan; it becomes the next token of that row's request.
+func (s *Scheduler) Computed(sampled []int32, took time.Duration) {
+	if n := len(s.plan.Tokens); n > 0 {
+		s.cost.observe(n, s.used(), took)
+	}
 	for _, r := range s.runs {
 		if r.planned == r.computed {
 			continue

@@ -9,18 +9,21 @@
 //	2  waiting requests are admitted, by class and then by arrival, while there is a row, a
 //	   sequence id, and cells for their worst case; each starts from the longest prefix in the tree
 //	3  every running request that lacks one token gets it: that is decoding
-//	4  prompts fill the step, by class and then by admission, up to
-//	   4a  SliceTokens while somebody decodes, so that nobody's stream stands still for long
-//	   4b  BatchTokens while nobody does
+//	4  prompts fill the step, by class and then by admission, up to BatchTokens, and
+//	   4a  while somebody decodes, as far as the step is expected to end within StepTime, so that
+//	       nobody's stream stands still for long; but at least SliceTokens, or a large model on a
+//	       slow machine would starve its prompts
+//	   4b  while nobody does, as far as it is expected to end within IdleTime: somebody who types
+//	       may come any moment
 //	   4c  a prompt whose next tokens one before it is computing waits for them, and takes them
 //	       over from the tree, slice by slice: a head that many share is computed once
 //	5  room is made by evicting prefixes that nobody leases
 //
-// The budget of 4a is a number of tokens; a budget in milliseconds, from a cost model fitted
-// while running, takes its place when there is one.
+// What a step will take is predicted by a model fitted while running (cost.go).
 package sched
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -42,12 +45,14 @@ type Config struct {
 	Cells       int  // KV cells that all requests share
 	Rows        int  // most requests that run at once
 	BatchTokens int  // most tokens of a step; at least Rows
-	SliceTokens int  // most prompt tokens of a step while somebody decodes
+	SliceTokens int  // prompt tokens of a step that are computed whatever they cost
 	Queue       int  // most requests that wait for a row
 	Reuse       bool // keep prefixes; off for caches that cannot be rolled back
 	// ShareTokens is the shortest common head that a prompt waits for (4c): for less than that,
 	// computing it twice costs less than a step of waiting. 0 is 16.
 	ShareTokens int
+	// StepTime bounds a step while somebody decodes, IdleTime while nobody does. 0 is 100 and 250 ms.
+	StepTime, IdleTime time.Duration
 }
 
 // Validate says what is wrong with c.
@@ -150,7 +155,8 @@ type Scheduler struct {
 	byID    map[ID]*run
 	ops     []Op // to be done before the next batch
 	plan    Plan
-	prompts []*run        // of the step being planned
+	prompts []*run // of the step being planned
+	cost    cost
 	service time.Duration // how long a request runs, smoothed
 }
 
@@ -159,9 +165,9 @@ func New(cfg Config) *Scheduler {
 	if err := cfg.Validate(); err != nil {
 		panic(err)
 	}
-	if cfg.ShareTokens == 0 {
-		cfg.ShareTokens = 16
-	}
+	cfg.ShareTokens = cmp.Or(cfg.ShareTokens, 16)
+	cfg.StepTime = cmp.Or(cfg.StepTime, 100*time.Millisecond)
+	cfg.IdleTime = cmp.Or(cfg.IdleTime, 250*time.Millisecond)
 	s := &Scheduler{cfg: cfg, byID: map[ID]*run{}}
 	s.ids = newIDs(MaxSeq, cfg.Rows)
 	s.tree = prefix.New((*opList)(&s.ops), s.ids)

@@ -86,7 +86,7 @@ func (w *world) step(how result) (worked bool, err error) {
 		return true, nil
 	}
 	if len(p.Tokens) > 0 {
-		w.s.Computed(sampled)
+		w.s.Computed(sampled, w.took(p))
 	}
 	for i, row := range p.Rows {
 		r := w.readers[row.ID]
@@ -111,6 +111,11 @@ func (w *world) check() error {
 		return errors.New("books and cache count different cells")
 	}
 	return nil
+}
+
+// took is how long the step takes on a machine where a token costs 2 ms and a step 10.
+func (w *world) took(p *Plan) time.Duration {
+	return 10*time.Millisecond + time.Duration(len(p.Tokens))*2*time.Millisecond
 }
 
 // drain runs until nobody waits.
@@ -201,33 +206,70 @@ func config() Config {
 	return Config{Cells: 256, Rows: 4, BatchTokens: 32, SliceTokens: 8, Queue: 4, Reuse: true}
 }
 
-func TestPromptIsSlicedWhileSomebodyDecodes(t *testing.T) {
-	w := newWorld(config())
-	stream, _ := w.submit([]int32{1, 2}, 50, 1)
-	if _, err := w.step(succeed); err != nil {
-		t.Fatal(err)
-	}
-	paste := make([]int32, 40)
-	if _, err := w.submit(paste, 5, 2); err != nil {
-		t.Fatal(err)
-	}
-	for len(w.s.waiting) > 0 || w.s.runs[1].computed < 40 {
-		before := len(w.readers[stream].got)
-		p, _, _ := w.s.Step(w.now)
-		if n := len(p.Tokens) - 1; n > 8 {
-			t.Fatalf("%d prompt tokens in a step while somebody decodes, at most 8 wanted", n)
-		}
-		sampled, err := w.m.run(p, false)
-		if err != nil {
+// While somebody decodes, a long prompt is computed in slices that keep to the step's time, and
+// the stream gets a token with each of them. While nobody does, slices are longer.
+func TestPromptIsSlicedByTime(t *testing.T) {
+	cfg := config()
+	cfg.Cells, cfg.BatchTokens, cfg.SliceTokens = 2048, 512, 4
+	cfg.StepTime, cfg.IdleTime = 50*time.Millisecond, 300*time.Millisecond // 20 and 145 tokens
+	w := newWorld(cfg)
+	stream, _ := w.submit([]int32{1, 2}, 1000, 1)
+	for range 2 * learned {
+		if _, err := w.step(succeed); err != nil {
 			t.Fatal(err)
 		}
-		w.s.Computed(sampled)
-		for i, row := range p.Rows {
-			w.readers[row.ID].got = append(w.readers[row.ID].got, sampled[i])
+	}
+	paste, _ := w.submit(make([]int32, 600), 5, 2)
+	worst, slices := time.Duration(0), 0
+	for len(w.readers[paste].got) == 0 {
+		before := len(w.readers[stream].got)
+		if _, err := w.step(succeed); err != nil {
+			t.Fatal(err)
+		}
+		slices++
+		if slices > 2 { // the first ones teach what a token costs
+			worst = max(worst, w.took(&w.s.plan))
 		}
 		if len(w.readers[stream].got) == before {
 			t.Fatal("a stream stood still for a step")
 		}
+	}
+	if worst > cfg.StepTime*5/4 {
+		t.Errorf("a step took %s while somebody decoded, %s allowed", worst, cfg.StepTime)
+	}
+	if slices > 45 { // 600 tokens, 19 at a time: 32
+		t.Errorf("%d slices for 600 tokens: the budget is not used", slices)
+	}
+	w.cancel(stream)
+	w.cancel(paste)
+	if _, err := w.submit(append([]int32{2}, make([]int32, 900)...), 5, 2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.step(succeed); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(w.s.plan.Tokens); n < 120 || n > 170 {
+		t.Errorf("%d tokens in a step while nobody decodes, about 145 wanted", n)
+	}
+}
+
+// Whatever a token costs, a step has SliceTokens of a prompt, or large models would starve them.
+func TestPromptsGoOnWhateverTheyCost(t *testing.T) {
+	cfg := config()
+	cfg.StepTime = time.Millisecond
+	w := newWorld(cfg)
+	w.submit([]int32{1, 2}, 100, 1)
+	for range 2 * learned {
+		if _, err := w.step(succeed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.submit(make([]int32, 40), 5, 2)
+	if _, err := w.step(succeed); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(w.s.plan.Tokens); n != 1+cfg.SliceTokens {
+		t.Errorf("%d tokens in the step, want %d", n, 1+cfg.SliceTokens)
 	}
 }
 
@@ -248,7 +290,7 @@ func TestALowerClassGoesFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.s.Computed(sampled)
+		w.s.Computed(sampled, w.took(&w.s.plan))
 		for _, row := range w.s.plan.Rows {
 			w.s.Finish(row.ID, w.now)
 		}

@@ -34,10 +34,7 @@ func (s *Scheduler) Step(now time.Time) (*Plan, []Started, bool) {
 		}
 	}
 	// 4 prompts
-	budget := s.cfg.BatchTokens // 4b
-	if len(p.Tokens) > 0 {
-		budget = min(budget, len(p.Tokens)+s.cfg.SliceTokens) // 4a
-	}
+	budget := s.budget(len(p.Tokens))
 	s.prompts = s.prompts[:0]
 	for _, r := range s.runs {
 		if !r.decoding() {
@@ -56,6 +53,22 @@ func (s *Scheduler) Step(now time.Time) (*Plan, []Started, bool) {
 	}
 	p.Ops, s.ops = append(p.Ops[:0], s.ops...), s.ops[:0]
 	return p, started, len(p.Tokens) > 0 || len(p.Ops) > 0
+}
+
+// budget is the most tokens of a step that already has rows of decoding requests in it (4a, 4b).
+func (s *Scheduler) budget(rows int) int {
+	low, high := min(rows+s.cfg.SliceTokens, s.cfg.BatchTokens), s.cfg.BatchTokens
+	if !s.cost.believed() {
+		if rows > 0 {
+			return low
+		}
+		return high
+	}
+	limit := s.cfg.IdleTime // 4b
+	if rows > 0 {
+		limit = s.cfg.StepTime // 4a
+	}
+	return s.cost.most(limit, low, high, s.used())
 }
 
 // follow lets prompts take over what others have computed of them since the last step.

@@ -1,0 +1,91 @@
+package sched
+
+import "time"
+
+// cost predicts how long a step takes from what it has to do:
+//
+//	seconds = a + b*tokens + c*tokens*cells
+//
+// a is what every step costs (the weights are read once), b is a token's share, and c is what
+// attention adds for each cell in use. The three are fitted while running, by recursive least
+// squares that forgets: a machine becomes faster and slower with its neighbours.
+type cost struct {
+	theta [3]float64
+	p     [3][3]float64 // how unsure the fit is
+	seen  int
+}
+
+const (
+	// forgetting weighs a step one hundred steps ago a third as much as the last one.
+	forgetting = 0.99
+	// unsure is where the fit begins: as good as no knowledge.
+	unsure = 1e4
+	// learned is how many steps it takes before the fit is believed.
+	learned = 8
+)
+
+// features scales all three to about 1, so that the fit is well conditioned.
+func features(tokens, cells int) [3]float64 {
+	n := float64(tokens) / 64
+	return [3]float64{1, n, n * float64(cells) / 4096}
+}
+
+// observe learns from a step that was computed.
+func (c *cost) observe(tokens, cells int, took time.Duration) {
+	if c.seen == 0 {
+		for i := range c.p {
+			c.p[i][i] = unsure
+		}
+	}
+	y := took.Seconds()
+	if c.believed() {
+		// A step that was held up from outside says little: count it as twice what was expected.
+		y = min(y, 2*c.predict(tokens, cells).Seconds()+1e-3)
+	}
+	c.seen++
+	x := features(tokens, cells)
+	var px [3]float64
+	den := forgetting
+	for i := range px {
+		for j := range x {
+			px[i] += c.p[i][j] * x[j]
+		}
+		den += x[i] * px[i]
+	}
+	miss := y
+	for i := range x {
+		miss -= c.theta[i] * x[i]
+	}
+	for i := range c.theta {
+		c.theta[i] += px[i] / den * miss
+		for j := range x {
+			c.p[i][j] = (c.p[i][j] - px[i]*px[j]/den) / forgetting
+		}
+		// Without news in some direction, forgetting would let doubt grow without end.
+		c.p[i][i] = min(c.p[i][i], unsure)
+	}
+}
+
+func (c *cost) believed() bool { return c.seen >= learned }
+
+func (c *cost) predict(tokens, cells int) time.Duration {
+	seconds := 0.0
+	for i, x := range features(tokens, cells) {
+		seconds += max(c.theta[i], 0) * x // nothing takes less than no time
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// most is the largest number of tokens, from low to high, whose step is expected to stay within
+// budget; low if none is.
+func (c *cost) most(budget time.Duration, low, high, cells int) int {
+	for low < high {
+		mid := (low + high + 1) / 2
+		if c.predict(mid, cells) <= budget {
+			low = mid
+		} else {
+			high = mid - 1
+		}
+	}
+	return low
+}

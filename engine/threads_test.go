@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"testing"
+	"time"
+)
+
+// machine is what a decoding step takes with n threads.
+type machine func(n, rows int) time.Duration
+
+func idleMachine(n, rows int) time.Duration {
+	return time.Duration(rows) * 16 * time.Millisecond / time.Duration(n)
+}
+
+// oneCoreBusy makes all threads wait for the one that shares its core.
+func oneCoreBusy(cores int) machine {
+	return func(n, rows int) time.Duration {
+		if n == cores {
+			return 3 * idleMachine(n, rows)
+		}
+		return idleMachine(n, rows)
+	}
+}
+
+func fly(p *threadPilot, m machine, steps, rows int) (slow int) {
+	for range steps {
+		n := p.threads(rows, rows)
+		took := m(n, rows)
+		if took > m(p.current, rows) {
+			slow++
+		}
+		p.observe(rows, rows, took)
+	}
+	return slow
+}
+
+func TestThreadPilot(t *testing.T) {
+	for _, cores := range []int{2, 4, 16} {
+		p := newThreadPilot(cores)
+		if slow := fly(p, idleMachine, 2000, 1); p.current != cores || slow > 150 {
+			t.Errorf("%d cores, idle: %d threads, %d of 2000 steps spent on trials", cores, p.current, slow)
+		}
+		fly(p, oneCoreBusy(cores), 2000, 1)
+		if p.current != cores-1 {
+			t.Errorf("%d cores, one busy: %d threads", cores, p.current)
+		}
+		fly(p, idleMachine, 2000, 1)
+		if p.current != cores {
+			t.Errorf("%d cores, idle again: %d threads", cores, p.current)
+		}
+	}
+}
+
+func TestThreadPilotLeavesPromptsAlone(t *testing.T) {
+	p := newThreadPilot(4)
+	fly(p, oneCoreBusy(4), 1000, 1)
+	if n := p.threads(100, 1); n != 4 {
+		t.Errorf("%d threads for a prompt, want all 4", n)
+	}
+}
+
+// A trial in which somebody joins or leaves would compare different work.
+func TestThreadPilotComparesLikeWithLike(t *testing.T) {
+	p := newThreadPilot(2)
+	for i := range 4000 {
+		rows := 1 + i/2%2 // changes faster than a trial takes
+		p.observe(rows, rows, idleMachine(p.threads(rows, rows), rows))
+	}
+	if p.current != 2 {
+		t.Errorf("%d threads on an idle machine", p.current)
+	}
+	one := newThreadPilot(1)
+	fly(one, idleMachine, 100, 1)
+	if one.threads(1, 1) != 1 {
+		t.Error("a single thread is not left alone")
+	}
+}
