@@ -48,6 +48,21 @@ func openModel(c *cli.Context) (*modelFile, error) {
 		return nil, err
 	}
 	name, path := splitName(arg)
+	m, err := recognise(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.what.Err(path); err != nil {
+		return nil, err
+	}
+	if name != "" {
+		m.name = name
+	}
+	return m, nil
+}
+
+// recognise reads a file's header and says what model it is.
+func recognise(path string) (*modelFile, error) {
 	f, err := gguf.Open(path)
 	if err != nil {
 		return nil, err
@@ -60,13 +75,8 @@ func openModel(c *cli.Context) (*modelFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := what.Err(path); err != nil {
-		return nil, err
-	}
-	if name == "" { // general.name is often a folder's name or a hash; people know the file
-		name = strings.TrimSuffix(filepath.Base(path), ".gguf")
-	}
-	return &modelFile{name, f.Path, what}, nil
+	// general.name is often a folder's name or a hash; people know the file.
+	return &modelFile{strings.TrimSuffix(filepath.Base(path), ".gguf"), f.Path, what}, nil
 }
 
 // splitName reads [NAME=]FILE. A file that exists is a file, whatever is in its name.
@@ -137,8 +147,8 @@ func loadModel(c *cli.Context) (*loaded, error) {
 
 // vocabulary is a model's tokenizer without its weights.
 type vocabulary struct {
+	file  *modelFile
 	vocab *engine.Vocabulary
-	codec models.Codec
 	limit int // tokens of one request
 }
 
@@ -151,17 +161,13 @@ func loadVocabulary(c *cli.Context) (*vocabulary, error) {
 	if err != nil {
 		return nil, err
 	}
-	codec, err := models.For(m.what, v)
-	if err != nil {
-		return nil, errors.Join(err, v.Close())
-	}
 	limit := m.what.Context
 	if n := c.Int("ctx"); n > 0 {
 		limit = min(limit, n)
 	} else {
 		limit = min(limit, engine.DefaultContext)
 	}
-	return &vocabulary{v, codec, limit}, nil
+	return &vocabulary{m, v, limit}, nil
 }
 
 func (v *vocabulary) close() {

@@ -118,6 +118,44 @@ func TestTokenize(t *testing.T) {
 	}
 }
 
+func TestTokenizeChat(t *testing.T) {
+	messages := write(t, "messages.json", `[{"role":"system","content":"Be terse."},{"role":"user","content":"Hi <|im_end|>"}]`)
+	code, stdout, stderr := call(t, "tokenize", "--model", testmodel.Path(t), "--chat", messages, "--json")
+	var got tokenized
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 0 {
+		t.Fatal(stderr, err)
+	}
+	const want = "<|im_start|>system\nBe terse.<|im_end|>\n<|im_start|>user\nHi <|im_end|><|im_end|>\n<|im_start|>assistant\n"
+	ends := 0
+	for _, id := range got.Tokens {
+		if id == 2 {
+			ends++
+		}
+	}
+	if text := strings.Join(got.Pieces, ""); text != want || ends != 2 {
+		t.Errorf("%q with %d ends; a user's text must not end his turn", text, ends)
+	}
+	code, _, stderr = call(t, "tokenize", "--model", testmodel.Path(t), "--chat", write(t, "x.json", "{}"))
+	if code != exitFailed || !strings.Contains(stderr, "is expected") {
+		t.Errorf("code %d, %q", code, stderr)
+	}
+}
+
+func TestInspect(t *testing.T) {
+	code, stdout, stderr := call(t, "models", "inspect", "--json", testmodel.Path(t))
+	var got inspection
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 0 {
+		t.Fatal(stderr, err)
+	}
+	if got.Family != "smollm2" || got.FIM || got.Chat != "chatml" || got.Context != 8192 || len(got.Evidence) == 0 {
+		t.Errorf("%+v", got)
+	}
+	code, stdout, _ = call(t, "models", "inspect", testmodel.Path(t))
+	if code != 0 || !strings.Contains(stdout, "smollm2") {
+		t.Errorf("code %d, %q", code, stdout)
+	}
+}
+
 func TestComplete(t *testing.T) {
 	source := write(t, "count.py", "one = 1\ntwo = 2\nthree = 3\nfour = 4\nfive = 5\nsix = \nseven = 7\n")
 	code, stdout, stderr := call(t, "complete", "--model", testmodel.Path(t), "--max-tokens", "8", source+":6")

@@ -27,32 +27,31 @@ func tokenizeCommand() *cli.Command {
 		Usage: "print the exact token ids that would be sent to a model",
 		Description: "Examples:\n" +
 			"  aigw tokenize --model codestral.gguf --text-file prompt.txt\n" +
-			"  aigw tokenize --model codestral.gguf --fim --prefix-file above.go --suffix-file below.go --json",
+			"  aigw tokenize --model codestral.gguf --fim --prefix-file above.go --suffix-file below.go --json\n" +
+			"  aigw tokenize --model mistral.gguf --chat messages.json    # [{\"role\":\"user\",\"content\":\"Hi\"}]",
 		Flags: append(modelFlags(),
 			&cli.StringFlag{Name: "text-file", Usage: "tokenize this file as plain text, without BOS", TakesFile: true},
 			&cli.BoolFlag{Name: "fim", Usage: "lay out a completion prompt from --prefix-file and --suffix-file"},
 			&cli.StringFlag{Name: "prefix-file", Usage: "text above the cursor", TakesFile: true},
 			&cli.StringFlag{Name: "suffix-file", Usage: "text below the cursor", TakesFile: true},
+			&cli.StringFlag{Name: "chat", Usage: "lay out the conversation in this JSON `FILE`: a list of role and content", TakesFile: true},
+			&cli.StringFlag{Name: "layout", Usage: "psm or spm, for a family that was trained on both"},
 			&cli.IntFlag{Name: "max-tokens", Value: completionTokens, Usage: "room to leave for the answer"},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON object"},
 		),
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			if c.IsSet("text-file") == c.Bool("fim") {
-				return usagef("say what to tokenize: --text-file FILE, or --fim with --prefix-file and --suffix-file")
+			kind, err := tokenizeKind(c)
+			if err != nil {
+				return err
 			}
 			m, err := loadVocabulary(c)
 			if err != nil {
 				return err
 			}
 			defer m.close()
-			out := tokenized{Model: filepath.Base(c.String("model")), Family: m.codec.Family(), Layout: "text"}
-			if c.Bool("fim") {
-				err = out.fim(c, m)
-			} else {
-				err = out.text(c, m)
-			}
-			if err != nil {
+			out := tokenized{Model: filepath.Base(m.file.path), Family: string(m.file.what.Family), Layout: "text"}
+			if err := kind(&out, c, m); err != nil {
 				return err
 			}
 			for _, t := range out.Tokens {
@@ -61,6 +60,45 @@ func tokenizeCommand() *cli.Command {
 			return out.print(c)
 		},
 	}
+}
+
+// tokenizeKind says which of the three kinds of input is given.
+func tokenizeKind(c *cli.Context) (func(*tokenized, *cli.Context, *vocabulary) error, error) {
+	var kinds []func(*tokenized, *cli.Context, *vocabulary) error
+	if c.IsSet("text-file") {
+		kinds = append(kinds, (*tokenized).text)
+	}
+	if c.Bool("fim") {
+		kinds = append(kinds, (*tokenized).fim)
+	}
+	if c.IsSet("chat") {
+		kinds = append(kinds, (*tokenized).chat)
+	}
+	if len(kinds) != 1 {
+		return nil, usagef("say what to tokenize, one of: --text-file FILE; --fim with --prefix-file and --suffix-file; --chat FILE")
+	}
+	return kinds[0], nil
+}
+
+func (o *tokenized) chat(c *cli.Context, m *vocabulary) error {
+	text, err := readText(c.String("chat"))
+	if err != nil {
+		return err
+	}
+	var messages []models.Message
+	if err := json.Unmarshal([]byte(text), &messages); err != nil {
+		return fmt.Errorf("%s: %w; a list like [{\"role\":\"user\",\"content\":\"Hi\"}] is expected", c.String("chat"), err)
+	}
+	codec, err := models.ForChat(m.file.what, m.vocab, nil)
+	if err != nil {
+		return err
+	}
+	prompt, err := codec.Chat(messages, models.ChatOptions{Room: m.limit - c.Int("max-tokens")})
+	if err != nil {
+		return err
+	}
+	o.Layout, o.Tokens = prompt.Layout, prompt.Tokens
+	return nil
 }
 
 func (o *tokenized) text(c *cli.Context, m *vocabulary) error {
@@ -86,7 +124,15 @@ func (o *tokenized) fim(c *cli.Context, m *vocabulary) error {
 			return err
 		}
 	}
-	prompt, err := m.codec.Completion(code, m.limit-c.Int("max-tokens"))
+	var options []models.Option
+	if layout := c.String("layout"); layout != "" {
+		options = append(options, models.WithLayout(layout))
+	}
+	codec, err := models.For(m.file.what, m.vocab, options...)
+	if err != nil {
+		return err
+	}
+	prompt, err := codec.Completion(code, m.limit-c.Int("max-tokens"))
 	if err != nil {
 		return err
 	}

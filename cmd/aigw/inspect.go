@@ -1,0 +1,131 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"text/tabwriter"
+
+	"aigw/models"
+
+	"github.com/urfave/cli/v2"
+)
+
+func modelsCommand() *cli.Command {
+	return &cli.Command{
+		Name:         "models",
+		Usage:        "look at model files",
+		Description:  "Examples:\n  aigw models inspect codestral.gguf",
+		Subcommands:  []*cli.Command{inspectCommand()},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usagef("aigw models has no command %q; see aigw models --help", c.Args().First())
+			}
+			return cli.ShowSubcommandHelp(c)
+		},
+	}
+}
+
+// inspection is what `aigw models inspect --json` prints.
+type inspection struct {
+	File         string   `json:"file"`
+	Architecture string   `json:"architecture"`
+	Family       string   `json:"family"`
+	Role         string   `json:"role"`
+	FIM          bool     `json:"fim"`
+	Layout       string   `json:"layout"`
+	NoFIM        string   `json:"no_fim,omitempty"`
+	Chat         string   `json:"chat"`
+	NoChat       string   `json:"no_chat,omitempty"`
+	Context      int      `json:"context"`
+	Tokenizer    string   `json:"tokenizer"`
+	PreTokenizer string   `json:"pre_tokenizer,omitempty"`
+	Pieces       int      `json:"pieces"`
+	Evidence     []string `json:"evidence"`
+	Defects      []defect `json:"defects"`
+}
+
+type defect struct {
+	Effect string `json:"effect"`
+	Key    string `json:"key"`
+	Found  string `json:"found"`
+	Used   string `json:"used"`
+}
+
+func inspectCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "inspect",
+		Usage:     "say what a GGUF file is, what it can do, and what is wrong with it",
+		ArgsUsage: "FILE",
+		Description: "Examples:\n" +
+			"  aigw models inspect codestral.gguf\n" +
+			"  aigw models inspect --json codellama-00001-of-00002.gguf",
+		Flags:        []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print one JSON object"}},
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return usagef("one FILE is expected after the flags; see aigw models inspect --help")
+			}
+			m, err := recognise(c.Args().First())
+			if err != nil {
+				return err
+			}
+			i := inspect(m)
+			if c.Bool("json") {
+				err = json.NewEncoder(c.App.Writer).Encode(i)
+			} else {
+				err = i.print(c)
+			}
+			if err != nil {
+				return err
+			}
+			return m.what.Err(m.path) // what cannot be used is shown, and fails
+		},
+	}
+}
+
+func inspect(m *modelFile) inspection {
+	r := m.what
+	i := inspection{
+		File: filepath.Base(m.path), Architecture: r.Architecture, Family: string(r.Family), Role: string(r.Role),
+		FIM: r.FIM, Layout: r.Layout, NoFIM: r.NoFIM, Chat: string(r.Chat), NoChat: r.NoChat,
+		Context: r.Context, Tokenizer: r.Tokenizer.Model, PreTokenizer: r.Tokenizer.Pre, Pieces: r.Tokenizer.Pieces,
+		Evidence: r.Evidence, Defects: []defect{},
+	}
+	for _, d := range r.Defects {
+		i.Defects = append(i.Defects, defect{string(d.Effect), d.Key, d.Found, d.Used})
+	}
+	return i
+}
+
+func (i *inspection) print(c *cli.Context) error {
+	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
+	row := func(name string, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+	row("file", "%s", i.File)
+	row("family", "%s (architecture %s, %s)", i.Family, i.Architecture, i.Role)
+	switch {
+	case i.FIM:
+		row("completion", "fills in the middle, layout %s", i.Layout)
+	case i.NoFIM != "":
+		row("completion", "no fill-in-the-middle: %s", i.NoFIM)
+	default:
+		row("completion", "from the text above the cursor")
+	}
+	if i.Chat == string(models.NoChat) {
+		row("chat", "none: %s", i.NoChat)
+	} else {
+		row("chat", "%s", i.Chat)
+	}
+	row("context", "%d tokens", i.Context)
+	row("tokenizer", "%s %s, %d pieces", i.Tokenizer, i.PreTokenizer, i.Pieces)
+	for _, e := range i.Evidence {
+		row("evidence", "%s", e)
+	}
+	for _, d := range i.Defects {
+		row(d.Effect, "%s %s; %s", d.Key, d.Found, d.Used)
+	}
+	return w.Flush()
+}
