@@ -44,6 +44,7 @@ type Engine struct {
 // loop only.
 type stepper interface {
 	Step(*llama.Step) error
+	SetThreads(n int) error
 	Abort(on bool)
 	ClearAll() error
 	Close() error

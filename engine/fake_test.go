@@ -64,6 +64,8 @@ func (f *fakeContext) Step(s *llama.Step) error {
 	return nil
 }
 
+func (f *fakeContext) SetThreads(int) error { return nil }
+
 func (f *fakeContext) Abort(on bool) {
 	select {
 	case <-f.aborted:

@@ -13,13 +13,25 @@ import (
 func (e *Engine) loop() {
 	var step llama.Step
 	var flying []*generation
+	pilot := newThreadPilot(e.set.context.Threads)
+	threads := pilot.max
 	for {
 		plan, ok := e.next(&step, &flying)
 		if !ok {
 			return
 		}
+		tokens, rows := len(step.Tokens), len(step.Rows)
+		if n := pilot.threads(tokens, rows); n != threads {
+			if err := e.ctx.SetThreads(n); err != nil {
+				e.log.Error("changing the number of threads", "error", err)
+			}
+			threads = n
+		}
 		began := time.Now()
 		err := e.ctx.Step(&step)
+		if err == nil {
+			pilot.observe(tokens, rows, time.Since(began))
+		}
 		e.settle(plan, &step, flying, err, began)
 	}
 }

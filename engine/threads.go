@@ -34,6 +34,7 @@ const (
 )
 
 func newThreadPilot(threads int) *threadPilot {
+	threads = max(threads, 1)
 	return &threadPilot{max: threads, current: threads, lower: true, idle: pilotFirst, pause: pilotFirst}
 }
 

@@ -13,6 +13,7 @@ extern "C" void aigwGoLog(int level, char *text);
 namespace aigw {
 
 counters live;
+thread_local const std::atomic<bool> *mute_while = nullptr;
 
 namespace {
 
@@ -48,7 +49,8 @@ void keep_error(const char *line) {
 void on_log(ggml_log_level level, const char *text, void *) {
 	if (!text) return;
 	if (level == GGML_LOG_LEVEL_ERROR && captured.depth > 0) keep_error(text);
-	if (captured.quiet == 0) aigwGoLog(level, const_cast<char *>(text));
+	const bool muted = mute_while && mute_while->load(std::memory_order_relaxed);
+	if (captured.quiet == 0 && !muted) aigwGoLog(level, const_cast<char *>(text));
 }
 
 // The process is about to end: no allocation, no lock, no Go.

@@ -211,7 +211,10 @@ int32_t aigw_step_reserve(aigw_context *c, int32_t n_ops, int32_t n_rows, aigw_e
 int32_t aigw_step_run(aigw_context *c) {
 	c->step.decode = 0;
 	c->step.failed_op = -1;
-	return aigw::guard(&c->step.err, [c] { return run(c); });
+	aigw::mute_while = &c->abort;
+	const int32_t code = aigw::guard(&c->step.err, [c] { return run(c); });
+	aigw::mute_while = nullptr;
+	return code;
 }
 
 int32_t aigw_context_logits(aigw_context *c, int32_t index, float *out, aigw_error *err) {

@@ -46,6 +46,10 @@ struct counters {
 };
 extern counters live;
 
+// While this is set and true, nothing is logged on this thread: a decode that is told to stop
+// reports that as three errors.
+extern thread_local const std::atomic<bool> *mute_while;
+
 // While one exists, errors that llama.cpp logs on this thread are kept: most of its functions
 // return only "failed" and tell the reason to the log.
 class log_capture {

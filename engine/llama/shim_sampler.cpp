@@ -156,7 +156,7 @@ void best_k(const float *x, int32_t n, int32_t k, llama_token_data *out) {
 		for (int32_t j = 0; j < len; j++) any |= x[i + j] > worst;
 		if (!any) continue;
 		for (int32_t j = i; j < i + len; j++) {
-			if (!(x[j] >= worst)) continue; // an equal one has a higher id than those kept
+			if (!(x[j] > worst)) continue; // an equal one has a higher id than those kept
 			std::pop_heap(out, end, better);
 			end[-1] = {j, x[j], 0.0f};
 			std::push_heap(out, end, better);
