@@ -37,17 +37,25 @@ func fly(p *threadPilot, m machine, steps, rows int) (slow int) {
 func TestThreadPilot(t *testing.T) {
 	for _, cores := range []int{2, 4, 16} {
 		p := newThreadPilot(cores)
-		if slow := fly(p, idleMachine, 2000, 1); p.current != cores || slow > 150 {
+		if slow := fly(p, idleMachine, 2000, 1); p.current != cores || slow > 30 {
 			t.Errorf("%d cores, idle: %d threads, %d of 2000 steps spent on trials", cores, p.current, slow)
 		}
-		fly(p, oneCoreBusy(cores), 2000, 1)
+		fly(p, oneCoreBusy(cores), 50, 1)
 		if p.current != cores-1 {
-			t.Errorf("%d cores, one busy: %d threads", cores, p.current)
+			t.Errorf("%d cores, 50 steps after one became busy: %d threads", cores, p.current)
 		}
-		fly(p, idleMachine, 2000, 1)
+		fly(p, idleMachine, 3000, 1)
 		if p.current != cores {
 			t.Errorf("%d cores, idle again: %d threads", cores, p.current)
 		}
+	}
+}
+
+func TestThreadPilotNoticesAMachineThatWasBusyFromTheStart(t *testing.T) {
+	p := newThreadPilot(4)
+	fly(p, oneCoreBusy(4), 100, 1)
+	if p.current != 3 {
+		t.Errorf("%d threads", p.current)
 	}
 }
 

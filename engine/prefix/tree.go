@@ -37,7 +37,7 @@ type Tree struct {
 	ids   IDs
 	cells int    // cells owned by nodes
 	nodes int    // nodes other than the root
-	clock uint64 // counts leases; orders nodes by last use
+	clock uint64 // counts leases and what Tick adds; orders nodes by last use
 }
 
 type node struct {
@@ -47,7 +47,7 @@ type node struct {
 	from     int // position of tokens[0]
 	seq      Seq
 	refs     int    // leases at or below this node
-	used     uint64 // clock of the last lease that went through
+	used     uint64 // clock when a lease last went through or ended
 }
 
 func (n *node) to() int { return n.from + len(n.tokens) }
@@ -211,8 +211,23 @@ func (l *Lease) append(tokens []int32, seq Seq) {
 func (l *Lease) Release() {
 	for n := l.at; n != l.tree.root; n = n.parent {
 		n.refs--
+		n.used = l.tree.clock
 	}
 	l.at = l.tree.root
+}
+
+// Tick lets n units of time pass. The caller chooses the unit.
+func (t *Tree) Tick(n int) { t.clock += uint64(n) }
+
+// EvictIdle frees what nobody has leased and nobody has used for more than age units of time.
+func (t *Tree) EvictIdle(age int) {
+	for {
+		leaf := t.victim()
+		if leaf == nil || t.clock-leaf.used <= uint64(age) {
+			return
+		}
+		t.drop(leaf)
+	}
 }
 
 // Evict frees at least want cells if it can, least recently used leaves first, and returns how

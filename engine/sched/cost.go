@@ -89,3 +89,19 @@ func (c *cost) most(budget time.Duration, low, high, cells int) int {
 	}
 	return low
 }
+
+// patience is how many tokens may be computed, by anybody, while a cell that nobody uses is kept.
+// Attention passes by it c seconds for each of them, and computing its token again would take b:
+// after b/c tokens it has cost as much as it can ever save. Giving it up then is never worse than
+// twice the best that somebody who knew the future could do (the ski rental rule).
+func (c *cost) patience() int {
+	const (
+		unknown = 1 << 16
+		least   = 1 << 12
+	)
+	b, ca := c.theta[1]/64, c.theta[2]/64/4096
+	if !c.believed() || b <= 0 || ca <= 0 {
+		return unknown
+	}
+	return int(min(max(b/ca, least), unknown))
+}

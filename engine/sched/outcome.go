@@ -10,6 +10,7 @@ import (
 func (s *Scheduler) Computed(sampled []int32, took time.Duration) {
 	if n := len(s.plan.Tokens); n > 0 {
 		s.cost.observe(n, s.used(), took)
+		s.tree.Tick(n)
 	}
 	for _, r := range s.runs {
 		if r.planned == r.computed {

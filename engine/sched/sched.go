@@ -17,7 +17,10 @@
 //	       may come any moment
 //	   4c  a prompt whose next tokens one before it is computing waits for them, and takes them
 //	       over from the tree, slice by slice: a head that many share is computed once
-//	5  room is made by evicting prefixes that nobody leases
+//	5  prefixes that nobody leases are evicted, least recently used first,
+//	   5a  when passing by them has cost as much as computing them again would
+//	   5b  when they are over RetainCells
+//	   5c  when the batch needs their cells
 //
 // What a step will take is predicted by a model fitted while running (cost.go).
 package sched
@@ -51,6 +54,8 @@ type Config struct {
 	// ShareTokens is the shortest common head that a prompt waits for (4c): for less than that,
 	// computing it twice costs less than a step of waiting. 0 is 16.
 	ShareTokens int
+	// RetainCells is how many cells may hold prefixes that nobody uses. 0 is half of Cells.
+	RetainCells int
 	// StepTime bounds a step while somebody decodes, IdleTime while nobody does. 0 is 100 and 250 ms.
 	StepTime, IdleTime time.Duration
 }
@@ -166,6 +171,7 @@ func New(cfg Config) *Scheduler {
 		panic(err)
 	}
 	cfg.ShareTokens = cmp.Or(cfg.ShareTokens, 16)
+	cfg.RetainCells = cmp.Or(cfg.RetainCells, cfg.Cells/2)
 	cfg.StepTime = cmp.Or(cfg.StepTime, 100*time.Millisecond)
 	cfg.IdleTime = cmp.Or(cfg.IdleTime, 250*time.Millisecond)
 	s := &Scheduler{cfg: cfg, byID: map[ID]*run{}}

@@ -253,6 +253,31 @@ func TestPromptIsSlicedByTime(t *testing.T) {
 	}
 }
 
+// A prefix that nobody comes back to goes when passing by it has cost what computing it would.
+func TestIdlePrefixesAreGivenUp(t *testing.T) {
+	var c cost
+	for i := range 200 { // 10 ms a step, 2 ms a token, 0.1 us a token and cell
+		tokens, cells := 1+i%40, 100*(i%60)
+		c.observe(tokens, cells, 10*time.Millisecond+time.Duration(tokens)*(2*time.Millisecond+time.Duration(cells)*100))
+	}
+	if n := c.patience(); n < 18_000 || n > 22_000 {
+		t.Errorf("patience of %d tokens, want 20000", n)
+	}
+	w := newWorld(config())
+	w.submit(make([]int32, 50), 1, 0)
+	if err := w.drain(); err != nil {
+		t.Fatal(err)
+	}
+	w.s.tree.Tick(c.patience())
+	if _, err := w.step(succeed); err != nil || w.s.tree.Cells() == 0 {
+		t.Fatalf("given up too soon, %v", err)
+	}
+	w.s.tree.Tick(1 << 20)
+	if _, err := w.step(succeed); err != nil || w.s.tree.Cells() != 0 || w.m.used() != 0 {
+		t.Errorf("%v, %d cells in use", w.s.tree, w.m.used())
+	}
+}
+
 // Whatever a token costs, a step has SliceTokens of a prompt, or large models would starve them.
 func TestPromptsGoOnWhateverTheyCost(t *testing.T) {
 	cfg := config()
