@@ -76,14 +76,14 @@ func (c *chat) Chat(messages []Message, o ChatOptions) (Prompt, error) {
 // refused with a *Refusal. The tokenizer must be that of the file, loaded with r.Overrides.
 // Template renders the file's own template and is needed only if r.Chat is ByTemplate.
 func ForChat(r Recognition, tok Tokenizer, template Template) (ChatCodec, error) {
-	if err := r.Err(""); err != nil {
+	if err := r.Err(r.file); err != nil {
 		return nil, err
 	}
 	if r.Chat == NoChat {
-		return nil, &Refusal{Found: "this model cannot chat", Do: r.NoChat}
+		return nil, &Refusal{File: r.file, Found: "this model cannot chat", Do: r.NoChat}
 	}
 	if missing := r.missingChatMark(); missing != "" {
-		return nil, &Refusal{Key: keyTokens, Found: "has no piece " + missing + ", which the chat format " + string(r.Chat) + " needs", Do: doConvertAgain}
+		return nil, &Refusal{File: r.file, Key: keyTokens, Found: "has no piece " + missing + ", which the chat format " + string(r.Chat) + " needs", Do: doConvertAgain}
 	}
 	enc, err := newEncoder(tok, r.control, r.Tokenizer.DummySpace)
 	if err != nil {
@@ -107,7 +107,7 @@ func ForChat(r Recognition, tok Tokenizer, template Template) (ChatCodec, error)
 		c.layout = deepSeekChat{enc, r.start(), r.chatMark("<|EOT|>")}
 	case ByTemplate:
 		if template == nil {
-			return nil, &Refusal{Found: "this model is used with the chat template in its file", Do: "this program was built without a template engine; set the family of this model"}
+			return nil, &Refusal{File: r.file, Found: "this model is used with the chat template in its file", Do: "this program was built without a template engine; set the family of this model"}
 		}
 		c.layout = newTemplateChat(r, enc, r.startFor(tok), template)
 	default:

@@ -69,6 +69,7 @@ func TestCheckRefuses(t *testing.T) {
 		{"no tokens", model(spm()).Remove("tokenizer.ggml.tokens"), "tokenizer.ggml.tokens is missing"},
 		{"tokens are numbers", model(spm()).Set("tokenizer.ggml.tokens", []int32{1}), "tokenizer.ggml.tokens is missing or no list of texts"},
 		{"no pieces", model(spm()).Set("tokenizer.ggml.tokens", []string{}), "tokenizer.ggml.tokens is missing or no list of texts"},
+		{"too many pieces", model(spm()).Set("tokenizer.ggml.tokens", make([]string, maxPieces+1)), "tokenizer.ggml.tokens has 1048577 pieces, the limit is 1048576"},
 		{"types short", model(spm()).Set("tokenizer.ggml.token_type", []int32{1, 1}), "tokenizer.ggml.token_type has 2 entries for the 264 pieces"},
 		{"types are floats", model(spm()).Set("tokenizer.ggml.token_type", []float32{1}), "is a list of f32"},
 		{"types are a number", model(spm()).Set("tokenizer.ggml.token_type", uint32(3)), "tokenizer.ggml.token_type is no list"},

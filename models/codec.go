@@ -14,7 +14,7 @@ func WithLayout(layout string) Option { return func(c *choices) { c.layout = lay
 // For returns the codec for completions of a recognised model. The tokenizer must be that of the
 // file, loaded with r.Overrides. A model that cannot be used is refused with a *Refusal.
 func For(r Recognition, tok Tokenizer, options ...Option) (Codec, error) {
-	if err := r.Err(""); err != nil {
+	if err := r.Err(r.file); err != nil {
 		return nil, err
 	}
 	enc, err := newEncoder(tok, r.control, r.Tokenizer.DummySpace)

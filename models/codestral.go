@@ -17,7 +17,7 @@ const codestralTemperature = 0.32
 // form that Continue uses for this model. It has no special tokens.
 func newCodestral(r Recognition, enc *encoder) arrangement {
 	return &fillIn{enc: enc, bos: r.start(), suffixFirst: true, bareSuffix: true,
-		lead: []Token{r.marks.suffix}, gap: []Token{r.marks.prefix}, withFiles: plusHeaders}
+		lead: []Token{r.marks.suffix}, gap: []Token{r.marks.prefix}, withFiles: plusHeaders, headed: true}
 }
 
 func plusHeaders(code Code) string {

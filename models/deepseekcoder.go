@@ -13,7 +13,7 @@ import "strings"
 // GitLab's definition decodes with temperature 0.
 func newDeepSeekCoder(r Recognition, enc *encoder) arrangement {
 	m := r.marks
-	return &fillIn{enc: enc, bos: r.start(), withFiles: pathComments,
+	return &fillIn{enc: enc, bos: r.start(), withFiles: pathComments, headed: true,
 		lead: []Token{m.prefix}, gap: []Token{m.suffix}, end: []Token{m.middle}}
 }
 

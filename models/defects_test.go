@@ -80,6 +80,10 @@ func TestDefects(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			refusal := r.Err("x.gguf")
+			if (refusal != nil) != (tt.effect == Refused) || refusal != nil && !strings.HasPrefix(refusal.Error(), "x.gguf: "+tt.want) {
+				t.Errorf("refusal %v", refusal)
+			}
 			var all []string
 			found := tt.want == "" && len(r.Defects) == 0
 			for _, d := range r.Defects {
@@ -92,8 +96,10 @@ func TestDefects(t *testing.T) {
 			if !slices.Equal(r.Overrides, tt.overrides) {
 				t.Errorf("overrides %v, want %v", r.Overrides, tt.overrides)
 			}
-			if (r.Err("x.gguf") != nil) != (tt.effect == Refused) {
-				t.Errorf("refusal %v", r.Err("x.gguf"))
+			if tt.effect == Refused {
+				if _, err := For(r, newChunks()); err == nil {
+					t.Error("a refused model got a codec")
+				}
 			}
 		})
 	}

@@ -13,8 +13,10 @@ type fillIn struct {
 	suffixFirst bool
 	// bareSuffix encodes the suffix without dummy space, where the authors do.
 	bareSuffix bool
-	// withFiles puts other files before the prefix, in the family's form.
+	// withFiles puts other files before the prefix, in the family's form; headed says that it
+	// writes their names.
 	withFiles func(code Code) string
+	headed    bool
 }
 
 func (a *fillIn) start() []Token { return a.bos }
@@ -32,7 +34,12 @@ func (a *fillIn) suffixPercent() int { return suffixPercent }
 
 func (a *fillIn) fixed() int { return len(a.bos) + len(a.lead) + len(a.gap) + len(a.end) }
 
-func (a *fillIn) fileCost(f File) int { return a.enc.count(f.Name) + 4 } // marks and line ends around the name
+func (a *fillIn) fileCost(f File) int {
+	if !a.headed {
+		return 1 // the line end behind it
+	}
+	return a.enc.count(f.Name) + 4 // signs and line ends around the name
+}
 
 func (a *fillIn) lay(code Code, prefix, suffix []Token) ([]Token, error) {
 	if len(code.Context) > 0 {

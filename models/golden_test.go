@@ -2,11 +2,12 @@ package models_test
 
 import (
 	"encoding/json"
-	"math/rand/v2"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"aigw/engine/llama"
@@ -74,21 +75,48 @@ var sampleFamilies = map[string]family{
 	"defective deepseek":  {gguftest.DeepSeekCoder, "llama", map[string]any{"general.name": "deepseek-coder-instruct", "tokenizer.ggml.pre": "default"}},
 }
 
+// loaded keeps the models of this process: writing and loading a vocabulary takes a while.
+var loaded struct {
+	sync.Mutex
+	dir    string
+	models map[string]model
+}
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "models")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	loaded.dir, loaded.models = dir, map[string]model{}
+	return m.Run()
+}
+
 // load writes the file of a family, checks and recognises it, and loads its vocabulary with the
 // repairs that recognition asks for.
 func load(t testing.TB, name string) model {
 	t.Helper()
+	loaded.Lock()
+	defer loaded.Unlock()
+	if m, ok := loaded.models[name]; ok {
+		return m
+	}
 	f := sampleFamilies[name]
 	b := f.vocabulary(t).Apply((&gguftest.Builder{}).Set("general.architecture", f.arch).Set(f.arch+".context_length", uint32(16384)))
 	for key, value := range f.entries {
 		b.Set(key, value)
 	}
-	path := b.WriteFile(t, t.TempDir(), "model.gguf")
+	path := b.WriteFile(t, loaded.dir, "model.gguf")
 	file, err := gguf.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = file.Close() }()
+	defer file.Close()
 	if err := models.CheckVocabulary(file); err != nil {
 		t.Fatal(err)
 	}
@@ -103,16 +131,12 @@ func load(t testing.TB, name string) model {
 	for _, o := range m.Overrides {
 		options.Overrides = append(options.Overrides, llama.Override{Key: o.Key, Value: o.Value})
 	}
-	loaded, err := llama.LoadModel(path, options)
+	weights, err := llama.LoadModel(path, options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := loaded.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	m.tok = tokenizer{loaded.Vocab(), loaded.Vocab().Pieces()}
+	m.tok = tokenizer{weights.Vocab(), weights.Vocab().Pieces()}
+	loaded.models[name] = m
 	return m
 }
 
@@ -233,5 +257,3 @@ func (m model) compare(t *testing.T, name string, got, want []models.Token) {
 	t.Errorf("%s: differs at token %d:\n got %v %q\nwant %v %q", name, at,
 		got[min(at, len(got)):min(at+8, len(got))], show(got), want[min(at, len(want)):min(at+8, len(want))], show(want))
 }
-
-var _ = rand.IntN

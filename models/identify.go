@@ -64,6 +64,9 @@ func (d *detective) deepSeek() (Family, string) {
 
 func (d *detective) qwen() (Family, string) {
 	const pieces = "pieces <|fim_prefix|>, <|repo_name|>, <|im_start|>"
+	if d.arch != "qwen2" && d.arch != "qwen2moe" {
+		return ChatML, pieces + ", architecture " + d.arch
+	}
 	if n, ok := anyName(d.names, "coder"); ok && d.arch == "qwen2" {
 		return QwenCoder, fmt.Sprintf("%s, architecture qwen2, %s is %q", pieces, n.source, clip(n.text))
 	}

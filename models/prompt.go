@@ -49,7 +49,8 @@ type Prompt struct {
 	Layout string
 	// PrefixTokens and SuffixTokens count what was kept of the text around the cursor.
 	PrefixTokens, SuffixTokens int
-	// ContextSent and ContextUsed count the tokens of other files before and after cutting.
+	// ContextSent and ContextUsed count the tokens of other files before and after cutting; of
+	// what was cut off they are estimated from its bytes.
 	ContextSent, ContextUsed int
 }
 

@@ -16,7 +16,8 @@ type Operator struct {
 }
 
 // Recognise tells from a header which family a model is of and what it can do. The file must
-// have passed CheckVocabulary. A model that nothing is known of works as a generic one.
+// have passed CheckVocabulary. A model that nothing is known of works as a generic one. Whether a
+// defect makes it unusable says Recognition.Err: people may want to look at it all the same.
 func Recognise(f *gguf.File) (Recognition, error) { return RecogniseAs(f, Operator{}) }
 
 // RecogniseAs does what Recognise does, with family and role as the operator has set them. A
@@ -51,7 +52,7 @@ func knownPieces() []string {
 	all := map[string]bool{
 		"<|im_start|>": true, "<|im_end|>": true, "<|start_header_id|>": true, "<|end_header_id|>": true,
 		"<start_of_turn>": true, "<filename>": true, "<reponame>": true, "[INST]": true, "[/INST]": true,
-		"[SYSTEM_PROMPT]": true, "[MIDDLE]": true, "<|User|>": true, "<|Assistant|>": true,
+		"[SYSTEM_PROMPT]": true, "[MIDDLE]": true, "<pad>": true, "<|User|>": true, "<|Assistant|>": true,
 		"▁<EOT>": true,
 	}
 	for _, known := range families {
@@ -84,7 +85,7 @@ func (d *detective) show(key string) string {
 }
 
 func (d *detective) decide(said Operator) error {
-	d.r = Recognition{Architecture: d.arch, Context: int(min(d.number("context_length"), 1<<30)), Layout: layoutPrefix}
+	d.r = Recognition{file: d.f.Path, Architecture: d.arch, Context: int(min(d.number("context_length"), 1<<30)), Layout: layoutPrefix}
 	d.r.Template, _ = d.f.Text(keyTemplate)
 	d.r.Tokenizer = TokenizerInfo{Model: d.v.kind, Pre: d.v.pre, Pieces: d.v.size()}
 

@@ -17,9 +17,8 @@ func (d *detective) decideChat() {
 	case d.r.Family == CodeLlama && d.r.Template == "" && d.number("block_count") >= 80:
 		d.r.NoChat = "Code Llama 70b has a chat format of its own, and this file has no template; use 7b, 13b or 34b"
 	case d.r.Template != "" && known.inTemplate != "" && !strings.Contains(d.r.Template, known.inTemplate):
-		d.r.Chat = ByTemplate
-		d.note("chat by the file's template, which has no %s", known.inTemplate)
-		return
+		format = d.otherTemplate()
+		d.note("the file's chat template has no %s: the model was trained further", known.inTemplate)
 	case format == NoChat && d.r.Template != "":
 		format = ByTemplate
 	case format == ByTemplate && d.r.Template == "", format == NoChat:
@@ -31,6 +30,17 @@ func (d *detective) decideChat() {
 	}
 	d.r.Chat = format
 	d.note("chat format %s", format)
+}
+
+// otherTemplate returns the format of a model that was trained further in another format than its
+// family's: ChatML is common and needs no template engine.
+func (d *detective) otherTemplate() ChatFormat {
+	for _, text := range chatMarks[ChatChatML] {
+		if d.mark(text) == noToken || !strings.Contains(d.r.Template, text) {
+			return ByTemplate
+		}
+	}
+	return ChatChatML
 }
 
 // mistralChat tells the versions of Mistral's tokenizer apart by their pieces.

@@ -72,6 +72,9 @@ func TestRecognise(t *testing.T) {
 	withChatML := gguftest.Mistral(t, 1)
 	withChatML.Add("<|im_end|>", gguftest.UserDefined, 0)
 	withChatML.Add("<|im_start|>", gguftest.UserDefined, 0)
+	hermes := gguftest.Llama3(t)
+	hermes.Replace(128002, "<|im_start|>", gguftest.Control)
+	hermes.Replace(128003, "<|im_end|>", gguftest.Control)
 	r1 := gguftest.Llama3(t)
 	r1.Replace(128000, "<｜begin▁of▁sentence｜>", gguftest.Control)
 
@@ -105,7 +108,7 @@ func TestRecognise(t *testing.T) {
 		{"mistral 7b instruct v0.2", header(v1, "llama", mistral7B, nameKey, "x", templateKey, mistralTemplate),
 			recognised{Mistral, Instruct, "prefix", false, ChatMistral1, "", "the file has a chat template"}},
 		{"zephyr", header(v1, "llama", mistral7B, nameKey, "zephyr-7b-beta", templateKey, zephyrTemplate),
-			recognised{Mistral, Instruct, "prefix", false, ByTemplate, "", "which has no [INST]"}},
+			recognised{Mistral, Instruct, "prefix", false, ByTemplate, "", "has no [INST]: the model was trained further"}},
 		{"hermes on mistral", header(withChatML, "llama", mistral7B, nameKey, "OpenHermes-2.5", templateKey, chatMLTemplate),
 			recognised{ChatML, Instruct, "prefix", false, ChatChatML, "", "<|im_start|>, <|im_end|>"}},
 		{"mixtral 8x7b", header(v1, "llama", mixtral8x7B, nameKey, "Mixtral-8x7B-Instruct-v0.1"),
@@ -164,6 +167,14 @@ func TestRecognise(t *testing.T) {
 			recognised{StarCoder, Base, "psm", true, NoChat, "", "architecture refact"}},
 		{"llama 3 instruct", header(llama3, "llama", shape{layers: 32, width: 4096}, nameKey, "Meta-Llama-3-8B-Instruct"),
 			recognised{Llama3, Instruct, "prefix", false, ChatLlama3, "", "<|start_header_id|>"}},
+		{"hermes on llama 3", header(hermes, "llama", shape{layers: 32, width: 4096}, nameKey, "Hermes-3", templateKey, chatMLTemplate),
+			recognised{Llama3, Instruct, "prefix", false, ChatChatML, "", "trained further"}},
+		{"qwen 3", header(qwen, "qwen3", shape{layers: 28, width: 3584}, nameKey, "Qwen3-8B", templateKey, chatMLTemplate),
+			recognised{ChatML, Instruct, "prefix", false, ChatChatML, "", "architecture qwen3"}},
+		{"granite code", header(gguftest.LlamaVocabulary(t, "refact"), "granite", shape{layers: 32, width: 2048}, nameKey, "granite-8b-code-base"),
+			recognised{StarCoder, Base, "psm", true, NoChat, "", `"granite-8b-code-base"`}},
+		{"granite", header(gguftest.LlamaVocabulary(t, "refact"), "granite", shape{layers: 32, width: 2048}, nameKey, "granite-3.0-8b"),
+			recognised{Generic, Base, "prefix", false, NoChat, "set the family of this model to starcoder", "no name says code"}},
 		{"smollm2", header(smol, "llama", shape{layers: 30, width: 576}, nameKey, "Smollm2 135M 8k"),
 			recognised{SmolLM2, Instruct, "prefix", false, ChatChatML, "", "pre-tokenizer smollm"}},
 		{"gpt-2", header(gguftest.LlamaVocabulary(t, "gpt-2"), "gpt2", shape{layers: 12, width: 768}),

@@ -14,6 +14,9 @@ func (d *detective) collectStops() {
 			d.r.stops = append(d.r.stops, id)
 		}
 	}
+	if id := d.mark("<|im_end|>"); d.r.Chat == ChatChatML && id != noToken {
+		d.r.stops = append(d.r.stops, id)
+	}
 	if d.r.Family == Codestral && d.r.FIM {
 		d.r.stops = append(d.r.stops, d.r.marks.prefix, 12, d.r.marks.suffix) // 12 is [MIDDLE]
 	}
@@ -57,12 +60,32 @@ func (d *detective) collectControl() {
 			}
 		}
 	}
-	for _, id := range slices.Concat(d.r.stops, d.familyMarks()) {
+	for _, id := range slices.Concat(d.r.stops, d.familyMarks(), d.templateMarks()) {
 		add(id)
 	}
 	if d.r.bos != noToken {
 		add(d.r.bos)
 	}
+}
+
+// templateMarks returns the user-defined pieces that the file's chat template writes: a template
+// marks turns with them, so that a user must not. llama.cpp takes them out of any text.
+func (d *detective) templateMarks() []Token {
+	if d.r.Template == "" {
+		return nil
+	}
+	var out []Token
+	for i := range Token(d.v.size()) {
+		if d.v.typeOf(i) != pieceUserDefined {
+			continue
+		}
+		text := d.v.piece(i)
+		if n := len(text); n > 2 && strings.ContainsRune("<[", rune(text[0])) && strings.ContainsRune(">]", rune(text[n-1])) &&
+			strings.Contains(d.r.Template, text) {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // familyMarks returns all marker tokens of the family, those of its chat format included.
@@ -80,7 +103,7 @@ func (d *detective) familyMarks() []Token {
 		}
 	}
 	if d.r.Family == DeepSeekCoder {
-		for _, text := range []string{"<|User|>", "<|Assistant|>", "<|EOT|>"} {
+		for _, text := range []string{"<pad>", "<|User|>", "<|Assistant|>", "<|EOT|>"} {
 			if id := d.mark(text); id != noToken {
 				out = append(out, id)
 			}

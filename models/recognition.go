@@ -28,6 +28,7 @@ type Recognition struct {
 	// with them (llama_model_params.kv_overrides).
 	Overrides []Override
 
+	file    string
 	marks   marks
 	bos     Token // noToken: none
 	ownBOS  bool  // the family decides on BOS; otherwise the tokenizer does
@@ -73,7 +74,7 @@ func (d Defect) String() string {
 	return fmt.Sprintf("%s: %s %s; %s", d.Effect, d.Key, d.Found, d.Used)
 }
 
-// Err returns the refusal of a model that cannot be used, naming file, or nil.
+// Err returns the *Refusal of a model that cannot be used, naming file, or nil.
 func (r *Recognition) Err(file string) error {
 	for _, d := range r.Defects {
 		if d.Effect == Refused {

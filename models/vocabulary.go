@@ -40,6 +40,10 @@ const (
 	byteLevelBPE  = "gpt2"  // merges by rank after a regular expression, bytes as letters
 )
 
+// maxPieces bounds a vocabulary, and with it the memory that checking one takes (about 100 MB).
+// The largest published ones have 262,144 pieces.
+const maxPieces = 1 << 20
+
 // vocabulary is what the tokenizer is made of, read from the header.
 type vocabulary struct {
 	kind   string // tokenizer.ggml.model
@@ -61,6 +65,9 @@ func readVocabulary(f *gguf.File) (*vocabulary, error) {
 	tokens, ok := f.Array(keyTokens)
 	if !ok || tokens.Type != gguf.StringValue || tokens.Len == 0 {
 		return nil, refusef(keyTokens, doConvertAgain, "is missing or no list of texts: the file has no vocabulary")
+	}
+	if tokens.Len > maxPieces {
+		return nil, refusef(keyTokens, doUpdate, "has %d pieces, the limit is %d", tokens.Len, maxPieces)
 	}
 	var err error
 	if v.pieces, err = tokens.Strings(); err != nil {

@@ -43,7 +43,7 @@ func tail(text string, room int, p piecer, enc encode) (kept string, ids []Token
 	if room <= 0 || text == "" {
 		return "", nil, nil
 	}
-	from := 0
+	var from int
 	for look := room * bytesPerToken; ; look *= 2 {
 		from = 0
 		if look < len(text) {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -14,7 +15,7 @@ import (
 func Open(path string) (*File, error) {
 	first := firstPart(path)
 	file, h, err := openHeader(first)
-	if e, ok := err.(*Error); ok && e.Kind == Missing && first != path {
+	if e := (*Error)(nil); errors.As(err, &e) && e.Kind == Missing && first != path {
 		e.Kind = MissingPart
 		e.Reason = "the first part of the set cannot be found"
 		e.Hint = "put all parts of the set into one folder"
@@ -25,7 +26,7 @@ func Open(path string) (*File, error) {
 	f := newFile(h)
 	f.closer = file
 	if err := f.addParts(h); err != nil {
-		_ = file.Close() // only read
+		file.Close()
 		return nil, err
 	}
 	return f, nil
@@ -39,7 +40,7 @@ func openHeader(path string) (*os.File, *header, error) {
 	}
 	h, err := readHeader(file, size, path)
 	if err != nil {
-		_ = file.Close() // only read
+		file.Close()
 		return nil, nil, err
 	}
 	return file, h, nil
@@ -79,7 +80,7 @@ func nearby(dir, hint string) string {
 	if err != nil {
 		return hint
 	}
-	defer func() { _ = d.Close() }()
+	defer d.Close()
 	const most = 1000 // entries to look at
 	names, _ := d.Readdirnames(most)
 	var found []string
@@ -91,6 +92,7 @@ func nearby(dir, hint string) string {
 	if len(found) == 0 {
 		return hint
 	}
+	slices.Sort(found)
 	more := ""
 	if len(found) > 3 {
 		more = fmt.Sprintf(" and %d more", len(found)-3)

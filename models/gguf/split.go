@@ -1,6 +1,7 @@
 package gguf
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -85,7 +86,7 @@ func (f *File) addParts(first *header) error {
 
 func (f *File) addPart(path string, no, count int, seen map[string]bool) error {
 	file, h, err := openHeader(path)
-	if e, ok := err.(*Error); ok && e.Kind == Missing {
+	if e := (*Error)(nil); errors.As(err, &e) && e.Kind == Missing {
 		e.Kind = MissingPart
 		e.Reason = fmt.Sprintf("part %d of %d cannot be found", no+1, count)
 		e.Hint = "put all parts of the set into one folder"
@@ -93,7 +94,7 @@ func (f *File) addPart(path string, no, count int, seen map[string]bool) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = file.Close() }() // only read
+	defer file.Close()
 	if err := h.checkPartNumber(no); err != nil {
 		return err
 	}

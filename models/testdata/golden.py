@@ -102,7 +102,7 @@ def gemma_pieces(llama2):
                     106: "<start_of_turn>", 107: "<end_of_turn>"}.items():
         pieces[i] = (text, 0.0, CONTROL)
     pieces += [("\n" * n, 0.0, USER_DEFINED) for n in range(1, 32)]
-    pieces += [("▁" * n, 0.0, USER_DEFINED) for n in range(2, 32)]
+    pieces += [("▁" * n, 0.0, USER_DEFINED) for n in range(2, 32)]  # real spaces in a GGUF file
     pieces += [(f"<tag{i}>", 0.0, USER_DEFINED) for i in range(len(pieces), 217)]
     pieces[213] = ("</s>", 0.0, USER_DEFINED)
     pieces += [(f"<0x{i:02X}>", 0.0, BYTE) for i in range(256)]

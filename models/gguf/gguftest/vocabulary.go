@@ -145,7 +145,7 @@ func FromFile(t testing.TB, path string) *Vocabulary {
 	if err != nil {
 		t.Fatalf("gguftest: %v", err)
 	}
-	defer func() { _ = f.Close() }()
+	defer f.Close()
 	v := &Vocabulary{}
 	for _, key := range f.Keys() {
 		if !strings.HasPrefix(key, "tokenizer.") {
