@@ -35,9 +35,11 @@ type Tree struct {
 	root  *node
 	cache Cache
 	ids   IDs
-	cells int    // cells owned by nodes
-	nodes int    // nodes other than the root
-	clock uint64 // counts leases and what Tick adds; orders nodes by last use
+	cells int // cells owned by nodes
+	nodes int // nodes other than the root
+	// returns is the share of evicted nodes that somebody had come back to, smoothed.
+	returns float64
+	clock   uint64 // counts leases and what Tick adds; orders nodes by last use
 }
 
 type node struct {
@@ -47,6 +49,7 @@ type node struct {
 	from     int // position of tokens[0]
 	seq      Seq
 	refs     int    // leases at or below this node
+	hit      bool   // somebody came back to it
 	used     uint64 // clock when a lease last went through or ended
 }
 
@@ -63,7 +66,7 @@ func (l *Lease) Len() int { return l.at.to() }
 
 // New returns an empty tree that reports to cache and draws ids from ids.
 func New(cache Cache, ids IDs) *Tree {
-	return &Tree{root: &node{children: map[int32]*node{}}, cache: cache, ids: ids}
+	return &Tree{root: &node{children: map[int32]*node{}}, cache: cache, ids: ids, returns: 1}
 }
 
 // Cells is the number of cells that nodes own.
@@ -71,6 +74,10 @@ func (t *Tree) Cells() int { return t.cells }
 
 // Nodes is the number of nodes, and so of sequence ids, in use.
 func (t *Tree) Nodes() int { return t.nodes }
+
+// Returns is the share of what was kept that somebody came back to before it was evicted,
+// smoothed over about ten evictions; 1 in the beginning.
+func (t *Tree) Returns() float64 { return t.returns }
 
 // Pinned is the number of cells on leased paths: the ones that cannot be evicted.
 func (t *Tree) Pinned() int {
@@ -146,6 +153,7 @@ func (l *Lease) Follow(tokens []int32, limit int, dst Seq) {
 			child = upper
 		}
 		t.cache.Copy(child.seq, dst, child.from, child.to())
+		child.hit = true
 		l.step(child)
 	}
 }
@@ -264,7 +272,7 @@ func (t *Tree) split(lower *node, offset int) (*node, bool) {
 		parent: lower.parent, children: map[int32]*node{lower.tokens[offset]: lower},
 		// A copy: the lower part's slice may grow in place.
 		tokens: append([]int32(nil), lower.tokens[:offset]...),
-		from:   lower.from, seq: id, refs: lower.refs, used: lower.used,
+		from:   lower.from, seq: id, refs: lower.refs, used: lower.used, hit: lower.hit,
 	}
 	t.cache.Copy(lower.seq, id, lower.from, cut)
 	t.cache.Remove(lower.seq, lower.from, cut)
@@ -305,6 +313,11 @@ func (t *Tree) drop(leaf *node) {
 	delete(leaf.parent.children, leaf.tokens[0])
 	t.cells -= len(leaf.tokens)
 	t.nodes--
+	came := 0.0
+	if leaf.hit {
+		came = 1
+	}
+	t.returns += (came - t.returns) / 10
 }
 
 func (t *Tree) walk(visit func(*node)) {

