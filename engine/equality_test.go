@@ -24,11 +24,13 @@ import (
 //
 // The weights are the real model's, expanded to 32 bits: kernels for quantised weights round
 // activations to 8 bits, which makes e 1.0 to 1.5 for this model and would excuse real mistakes
-// (18 to 24 of 41 runs were equal); without that rounding e is 0.02.
+// (18 to 24 of 41 runs were equal); without that rounding e is 0.02 to 0.05.
 
 const equalTokens = 32
 
-// corpus has prompts with a head of more than 512 tokens in common, and some with nothing.
+// corpus has prompts with a head of more than 512 tokens in common, and some with nothing. They
+// are such that the model knows how to go on: where its two best tokens are nearly equal, a
+// difference would be excused and prove nothing.
 func corpus() []string {
 	var head strings.Builder
 	head.WriteString("package inventory\n\n// Package inventory keeps track of what is in the store.\n\n")
@@ -38,14 +40,14 @@ func corpus() []string {
 	}
 	h := head.String()
 	return []string{
-		h + "// Count returns the number of items.\nfunc Count(",
-		h + "// Heaviest returns the item that weighs most.\nfunc Heaviest(all []Item) ",
-		h + "func main() {\n\t",
+		h + "// TotalItem adds up the weight of all entries.\nfunc TotalItem(",
+		h + "// Box number 5 of the store, in the order in which",
+		h + "type Box struct {\n\tID int\n\tName string\n",
 		h + "var Names = []string{",
 		h[:len(h)/2] + "// Sort orders the shelves by name.\nfunc Sort(",
-		h[:len(h)/3] + "type Store struct {\n",
-		"def fibonacci(n):\n    ",
-		"The river rose all night, and in the morning the people of the village",
+		h[:len(h)/3] + "// Crate number 5 of the store, in the order",
+		"1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,",
+		"a = 1\nb = 2\nc = 3\nd = 4\ne = 5\nf = 6\ng = 7\n",
 	}
 }
 
@@ -126,6 +128,9 @@ func tolerance(a, b plainRun) float32 {
 
 func TestSharingSlicingAndCompanyDoNotChangeTheAnswer(t *testing.T) {
 	ctx := t.Context()
+	if err := llama.Init(llama.InitOptions{}); err != nil {
+		t.Fatal(err)
+	}
 	full := filepath.Join(t.TempDir(), "f32.gguf")
 	if err := llama.Quantize(testmodel.Path(t), full, llama.FileF32, 2); err != nil {
 		t.Fatal(err)
@@ -163,6 +168,7 @@ func TestSharingSlicingAndCompanyDoNotChangeTheAnswer(t *testing.T) {
 			e = max(e, tolerance(run, runPlain(t, big.model, big.set, p, min(len(p), 300))))
 		}
 		plain = append(plain, run)
+		t.Logf("prompt %d: %d tokens, least margin %g", i, len(p), slices.Min(run.margins))
 	}
 	t.Logf("e = %g: the largest difference between logits of plain runs at different cells", e)
 
