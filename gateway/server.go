@@ -79,9 +79,12 @@ func New(o Options) *Server {
 // Failed is called, health checks are answered and everything else gets 503.
 func (s *Server) Loading(name string, progress float64) { s.state.Loading(name, progress) }
 
-// Ready tells the server that the model for code completion answers.
+// Ready tells the server that all models that were asked for answer. completion is the one for
+// code completion; nil if none of them is for that.
 func (s *Server) Ready(completion *serving.Model) {
-	s.metrics.KnowModel(completion.DisplayName())
+	if completion != nil {
+		s.metrics.KnowModel(completion.DisplayName())
+	}
 	s.state.Ready(completion)
 }
 

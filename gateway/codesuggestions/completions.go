@@ -76,8 +76,10 @@ func (room *Room) Completions(c *gin.Context) {
 // complete has the text generated and answers.
 func (room *Room) complete(c *gin.Context, model *serving.Model, request Request, used usage, work engine.Request) {
 	inference := metrics.Inference{Engine: engineName, Model: model.DisplayName(), Feature: metrics.CodeSuggestions, Streaming: request.Stream}
-	room.Metrics.ObservePrompt(inference, "prefix", len(request.File.Above), used.prefix)
-	room.Metrics.ObservePrompt(inference, "suffix", len(request.File.Below), used.suffix)
+	if request.readyPrompt() == "" {
+		room.Metrics.ObservePrompt(inference, "prefix", len(request.File.Above), used.prefix)
+		room.Metrics.ObservePrompt(inference, "suffix", len(request.File.Below), used.suffix)
+	}
 
 	ctx, cancel := context.WithTimeout(c.Request.Context(), room.Budget)
 	defer cancel()

@@ -22,13 +22,11 @@ Made with Python 3.11, whose json module is the reference for error texts and of
 import argparse
 import asyncio
 import base64
-import copy
 import enum
 import json
 import math
 import random
 import re
-import sys
 from typing import Annotated, Any, Dict, List, Literal, Optional, Union
 
 from fastapi import Body, FastAPI, Request
