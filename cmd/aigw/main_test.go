@@ -55,7 +55,7 @@ func TestMistakesGetOneLine(t *testing.T) {
 		says string
 	}{
 		"no such command":   {[]string{"serve"}, exitUsage, `"serve"`},
-		"no such flag":      {[]string{"run", "--modle", "x"}, exitUsage, "aigw run --help"},
+		"no such flag":      {[]string{"run", "--nosuch", "x"}, exitUsage, "aigw run --help"},
 		"left over":         {[]string{"run", "model.gguf"}, exitUsage, "--model FILE"},
 		"negative number":   {[]string{"run", "--parallel", "0"}, exitUsage, "--parallel 0"},
 		"missing file":      {[]string{"run", "--model", "/nowhere/x.gguf"}, exitFailed, "/nowhere/x.gguf"},
@@ -253,7 +253,14 @@ func (r *running) get(path string) int {
 	return res.StatusCode
 }
 
-func (r *running) complete(body string) (*http.Response, string) {
+// reply is an answer that has been read.
+type reply struct {
+	status int
+	header http.Header
+	text   string
+}
+
+func (r *running) complete(body string) reply {
 	r.t.Helper()
 	res, err := http.Post(r.url+"/v2/code/completions", "application/json", strings.NewReader(body))
 	if err != nil {
@@ -264,7 +271,7 @@ func (r *running) complete(body string) (*http.Response, string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return res, string(text)
+	return reply{res.StatusCode, res.Header, string(text)}
 }
 
 const codeBody = `{"prompt_version":2,"prompt":null,"project_path":"a/b","project_id":1,
@@ -278,7 +285,7 @@ func TestRunAnswersGitLab(t *testing.T) {
 	if code := r.get("/monitoring/healthz"); code != http.StatusOK {
 		t.Errorf("healthz %d", code)
 	}
-	res, text := r.complete(strings.Replace(codeBody, "%STREAM%", "false", 1))
+	whole := r.complete(strings.Replace(codeBody, "%STREAM%", "false", 1))
 	var answer struct {
 		Choices []struct{ Text string }
 		Model   struct {
@@ -288,18 +295,18 @@ func TestRunAnswersGitLab(t *testing.T) {
 			} `json:"tokens_consumption_metadata"`
 		}
 	}
-	if err := json.Unmarshal([]byte(text), &answer); err != nil || res.StatusCode != http.StatusOK {
-		t.Fatal(res.Status, text, err)
+	if err := json.Unmarshal([]byte(whole.text), &answer); err != nil || whole.status != http.StatusOK {
+		t.Fatal(whole, err)
 	}
 	if len(answer.Choices) != 1 || answer.Choices[0].Text == "" || answer.Model.Lang != "ruby" || answer.Model.Tokens.Output == 0 {
-		t.Errorf("%s", text)
+		t.Errorf("%s", whole.text)
 	}
-	res, streamed := r.complete(strings.Replace(codeBody, "%STREAM%", "true", 1))
-	if res.StatusCode != http.StatusOK || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
-		t.Errorf("%s %v", res.Status, res.Header)
+	streamed := r.complete(strings.Replace(codeBody, "%STREAM%", "true", 1))
+	if streamed.status != http.StatusOK || !strings.HasPrefix(streamed.header.Get("Content-Type"), "text/event-stream") {
+		t.Errorf("%d %v", streamed.status, streamed.header)
 	}
-	if streamed != answer.Choices[0].Text {
-		t.Errorf("streamed %q, in one piece %q", streamed, answer.Choices[0].Text)
+	if streamed.text != answer.Choices[0].Text {
+		t.Errorf("streamed %q, in one piece %q", streamed.text, answer.Choices[0].Text)
 	}
 	r.end()
 	if log := r.log.String(); strings.Contains(log, "secret") || strings.Contains(log, "hello_world") {
@@ -310,9 +317,9 @@ func TestRunAnswersGitLab(t *testing.T) {
 func TestRunWithoutAModel(t *testing.T) {
 	r := start(t)
 	r.wait("ready", func() bool { return r.get("/monitoring/ready") == http.StatusOK })
-	res, text := r.complete(strings.Replace(codeBody, "%STREAM%", "false", 1))
-	if res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(text, `"detail"`) || res.Header.Get("Retry-After") == "" {
-		t.Errorf("%s %v %s", res.Status, res.Header, text)
+	refused := r.complete(strings.Replace(codeBody, "%STREAM%", "false", 1))
+	if refused.status != http.StatusServiceUnavailable || !strings.Contains(refused.text, `"detail"`) || refused.header.Get("Retry-After") == "" {
+		t.Errorf("%+v", refused)
 	}
 }
 

@@ -10,8 +10,10 @@
 //	context.go            llama_init_from_model, ggml thread pool
 //	step.go               llama_memory_seq_*, llama_decode, sampling: one crossing a step
 //	memory.go             positions, cells and bytes of a context
+//	embedding.go          llama_get_embeddings_*
 //	sampler.go            llama_sampler_*
 //	state.go              llama_state_seq_*
+//	quantize.go           llama_model_quantize
 //	open.go               what is alive
 //
 // Calls go through a C++ shim (shim.h), which catches every exception. What would make llama.cpp

@@ -38,6 +38,16 @@ func (w *world) submit(prompt []int32, max, class int) (ID, error) {
 	return w.nextID, err
 }
 
+// ask submits a request that has to be taken.
+func (w *world) ask(t *testing.T, prompt []int32, max, class int) ID {
+	t.Helper()
+	id, err := w.submit(prompt, max, class)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
 func (w *world) cancel(id ID) {
 	w.s.Cancel(id)
 	delete(w.readers, id)
@@ -213,13 +223,13 @@ func TestPromptIsSlicedByTime(t *testing.T) {
 	cfg.Cells, cfg.BatchTokens, cfg.SliceTokens = 2048, 512, 4
 	cfg.StepTime, cfg.IdleTime = 50*time.Millisecond, 300*time.Millisecond // 20 and 145 tokens
 	w := newWorld(cfg)
-	stream, _ := w.submit([]int32{1, 2}, 1000, 1)
+	stream := w.ask(t, []int32{1, 2}, 1000, 1)
 	for range 2 * learned {
 		if _, err := w.step(succeed); err != nil {
 			t.Fatal(err)
 		}
 	}
-	paste, _ := w.submit(make([]int32, 600), 5, 2)
+	paste := w.ask(t, make([]int32, 600), 5, 2)
 	worst, slices := time.Duration(0), 0
 	for len(w.readers[paste].got) == 0 {
 		before := len(w.readers[stream].got)
@@ -242,9 +252,7 @@ func TestPromptIsSlicedByTime(t *testing.T) {
 	}
 	w.cancel(stream)
 	w.cancel(paste)
-	if _, err := w.submit(append([]int32{2}, make([]int32, 900)...), 5, 2); err != nil {
-		t.Fatal(err)
-	}
+	w.ask(t, append([]int32{2}, make([]int32, 900)...), 5, 2)
 	if _, err := w.step(succeed); err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +272,7 @@ func TestIdlePrefixesAreGivenUp(t *testing.T) {
 		t.Errorf("patience of %d tokens, want 20000", n)
 	}
 	w := newWorld(config())
-	w.submit(make([]int32, 50), 1, 0)
+	w.ask(t, make([]int32, 50), 1, 0)
 	if err := w.drain(); err != nil {
 		t.Fatal(err)
 	}
@@ -283,13 +291,13 @@ func TestPromptsGoOnWhateverTheyCost(t *testing.T) {
 	cfg := config()
 	cfg.StepTime = time.Millisecond
 	w := newWorld(cfg)
-	w.submit([]int32{1, 2}, 100, 1)
+	w.ask(t, []int32{1, 2}, 100, 1)
 	for range 2 * learned {
 		if _, err := w.step(succeed); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.submit(make([]int32, 40), 5, 2)
+	w.ask(t, make([]int32, 40), 5, 2)
 	if _, err := w.step(succeed); err != nil {
 		t.Fatal(err)
 	}
@@ -302,9 +310,9 @@ func TestALowerClassGoesFirst(t *testing.T) {
 	cfg := config()
 	cfg.Rows = 1
 	w := newWorld(cfg)
-	busy, _ := w.submit([]int32{0}, 1, 0)
-	chat, _ := w.submit([]int32{0, 1}, 1, 2)
-	typing, _ := w.submit([]int32{0, 2}, 1, 0)
+	busy := w.ask(t, []int32{0}, 1, 0)
+	chat := w.ask(t, []int32{0, 1}, 1, 2)
+	typing := w.ask(t, []int32{0, 2}, 1, 0)
 	var order []ID
 	for range 8 {
 		_, started, _ := w.s.Step(w.now)
@@ -328,7 +336,7 @@ func TestALowerClassGoesFirst(t *testing.T) {
 func TestASharedPromptIsComputedOnceAlsoWhileItsOwnerDecodes(t *testing.T) {
 	w := newWorld(config())
 	head := make([]int32, 100)
-	owner, _ := w.submit(append(head[:100:100], 1), 100, 1)
+	owner := w.ask(t, append(head[:100:100], 1), 100, 1)
 	for range 8 {
 		if _, err := w.step(succeed); err != nil {
 			t.Fatal(err)
@@ -338,9 +346,7 @@ func TestASharedPromptIsComputedOnceAlsoWhileItsOwnerDecodes(t *testing.T) {
 		t.Fatalf("owner has %d tokens; it should be in the middle", n)
 	}
 	used := w.m.used()
-	if _, err := w.submit(append(head[:100:100], 2, 2), 10, 0); err != nil {
-		t.Fatal(err)
-	}
+	w.ask(t, append(head[:100:100], 2, 2), 10, 0)
 	if _, err := w.step(succeed); err != nil {
 		t.Fatal(err)
 	}
@@ -364,9 +370,7 @@ func TestAHerdComputesItsHeadOnce(t *testing.T) {
 			prompt = append(prompt, 1, 2)
 		}
 		tails += 2 * (i + 1)
-		if _, err := w.submit(prompt, 1, 0); err != nil {
-			t.Fatal(err)
-		}
+		w.ask(t, prompt, 1, 0)
 	}
 	computed := 0
 	for len(w.readers) > 0 {
@@ -383,8 +387,8 @@ func TestAHerdComputesItsHeadOnce(t *testing.T) {
 // When the one that computes a shared head hangs up, the next takes over from where it came to.
 func TestTheLeaderOfAHerdMayLeave(t *testing.T) {
 	w := newWorld(config())
-	leader, _ := w.submit(make([]int32, 100), 1, 0)
-	w.submit(append(make([]int32, 100), 1), 1, 0)
+	leader := w.ask(t, make([]int32, 100), 1, 0)
+	w.ask(t, append(make([]int32, 100), 1), 1, 0)
 	for range 2 {
 		if _, err := w.step(succeed); err != nil {
 			t.Fatal(err)
@@ -405,9 +409,7 @@ func TestTheLeaderOfAHerdMayLeave(t *testing.T) {
 func TestAFullQueueIsRefusedAtOnce(t *testing.T) {
 	w := newWorld(config())
 	for range 4 + 4 { // a row or a place in the queue for each
-		if _, err := w.submit([]int32{1}, 1, 0); err != nil {
-			t.Fatal(err)
-		}
+		w.ask(t, []int32{1}, 1, 0)
 	}
 	_, err := w.submit([]int32{1}, 1, 0)
 	var full *FullError
@@ -418,8 +420,8 @@ func TestAFullQueueIsRefusedAtOnce(t *testing.T) {
 
 func TestAdmissionCountsTheWorstCase(t *testing.T) {
 	w := newWorld(config()) // 256 cells
-	w.submit(make([]int32, 100), 100, 0)
-	w.submit([]int32{1, 2, 3}, 60, 0) // 263 in the worst case
+	w.ask(t, make([]int32, 100), 100, 0)
+	w.ask(t, []int32{1, 2, 3}, 60, 0) // 263 in the worst case
 	if _, err := w.step(succeed); err != nil {
 		t.Fatal(err)
 	}
