@@ -2,6 +2,7 @@ package llama
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -63,3 +64,57 @@ func (t CacheType) String() string {
 
 // Quantized tells whether numbers share a scale; as the V cache that needs flash attention.
 func (t CacheType) Quantized() bool { return t.valid() && cacheTypes[t].block > 1 }
+
+// cacheShape is what a model demands of cache types.
+type cacheShape struct {
+	kHeads, vHeads []int // numbers in a head, of each kind of layer
+	oneType        bool  // K and V must be of one type: latent attention (MLA) keeps both in one
+}
+
+// cacheShape reads the sizes of heads, which llama.h does not tell, from the metadata.
+func (m *Model) cacheShape() cacheShape {
+	arch, _ := m.Meta("general.architecture")
+	size := func(key string) int {
+		text, _ := m.Meta(arch + ".attention." + key)
+		n, _ := strconv.Atoi(text) // 0 where there is none
+		return n
+	}
+	sizes := func(side string) []int {
+		head := size(side)
+		if head == 0 && m.Heads() > 0 {
+			head = m.Embedding() / m.Heads()
+		}
+		return []int{head, size(side + "_mla"), size(side + "_swa")}
+	}
+	return cacheShape{
+		kHeads:  sizes("key_length"),
+		vHeads:  sizes("value_length"),
+		oneType: size("key_length_mla") > 0,
+	}
+}
+
+// check refuses cache types that llama.cpp or ggml would abort on, or read as garbage: a head must
+// be a whole number of blocks.
+func (shape cacheShape) check(o ContextOptions) error {
+	if !o.TypeK.valid() || !o.TypeV.valid() {
+		return fmt.Errorf("%w: K %d, V %d", ErrCacheType, o.TypeK, o.TypeV)
+	}
+	if o.TypeV.Quantized() && o.FlashAttention == FlashOff {
+		return fmt.Errorf("%w: V is %s and flash attention is off", ErrQuantizedV, o.TypeV)
+	}
+	if shape.oneType && o.TypeK != o.TypeV {
+		return fmt.Errorf("%w: K is %s, V is %s", ErrCacheMismatch, o.TypeK, o.TypeV)
+	}
+	for _, side := range []struct {
+		name  string
+		t     CacheType
+		heads []int
+	}{{"K", o.TypeK, shape.kHeads}, {"V", o.TypeV, shape.vHeads}} {
+		for _, head := range side.heads {
+			if block := cacheTypes[side.t].block; head%block != 0 {
+				return fmt.Errorf("%w: a %s head has %d numbers, %s needs a multiple of %d", ErrCacheBlock, side.name, head, side.t, block)
+			}
+		}
+	}
+	return nil
+}

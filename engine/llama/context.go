@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"strconv"
 	"sync/atomic"
 	"unsafe"
 )
@@ -124,7 +123,7 @@ func (m *Model) newContext(o ContextOptions) (*Context, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.checkCache(o); err != nil {
+	if err := m.cacheShape().check(o); err != nil {
 		return nil, err
 	}
 	options := C.aigw_context_options{
@@ -250,45 +249,6 @@ func (m *Model) defaults(o ContextOptions) (ContextOptions, error) {
 		return o, fmt.Errorf("unknown flash attention setting %d", o.FlashAttention)
 	}
 	return o, nil
-}
-
-// checkCache refuses cache types that llama.cpp or ggml would abort on, or read as garbage: a head
-// must be a whole number of blocks.
-func (m *Model) checkCache(o ContextOptions) error {
-	if !o.TypeK.valid() || !o.TypeV.valid() {
-		return fmt.Errorf("%w: K %d, V %d", ErrCacheType, o.TypeK, o.TypeV)
-	}
-	if o.TypeV.Quantized() && o.FlashAttention == FlashOff {
-		return fmt.Errorf("%w: V is %s and flash attention is off", ErrQuantizedV, o.TypeV)
-	}
-	arch, _ := m.Meta("general.architecture")
-	length := func(key string) int {
-		text, _ := m.Meta(arch + ".attention." + key)
-		n, _ := strconv.Atoi(text)
-		return n
-	}
-	if length("key_length_mla") > 0 && o.TypeK != o.TypeV {
-		return fmt.Errorf("%w: K is %s, V is %s", ErrCacheMismatch, o.TypeK, o.TypeV)
-	}
-	for _, side := range []struct {
-		name string
-		t    CacheType
-		keys []string
-	}{
-		{"K", o.TypeK, []string{"key_length", "key_length_mla", "key_length_swa"}},
-		{"V", o.TypeV, []string{"value_length", "value_length_mla", "value_length_swa"}},
-	} {
-		head := length(side.keys[0])
-		if head == 0 && m.Heads() > 0 {
-			head = m.Embedding() / m.Heads()
-		}
-		for _, size := range []int{head, length(side.keys[1]), length(side.keys[2])} {
-			if block := cacheTypes[side.t].block; size%block != 0 {
-				return fmt.Errorf("%w: a %s head has %d numbers, %s needs a multiple of %d", ErrCacheBlock, side.name, size, side.t, block)
-			}
-		}
-	}
-	return nil
 }
 
 // enter begins a call; leave must follow if it returns nil.

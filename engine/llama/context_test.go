@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+
+	"aigw/internal/testmodel"
 )
 
 func TestNewContextRefuses(t *testing.T) {
@@ -56,25 +58,47 @@ func TestNewContextRefuses(t *testing.T) {
 }
 
 // A head of 64 numbers is two blocks; heads of other models need not be whole blocks.
-func TestCacheTypesMustFitTheHeads(t *testing.T) {
+func TestCacheTypesMustFitTheModel(t *testing.T) {
+	heads := func(sizes ...int) cacheShape { return cacheShape{kHeads: sizes, vHeads: sizes} }
+	latent := cacheShape{kHeads: []int{576, 192}, vHeads: []int{512, 128}, oneType: true}
 	for _, test := range []struct {
-		name            string
-		embedding, head int
-		o               ContextOptions
-		want            error
+		name  string
+		shape cacheShape
+		o     ContextOptions
+		want  error
 	}{
-		{"64 in blocks of 32", 576, 9, ContextOptions{TypeK: CacheQ8_0, TypeV: CacheQ4_0}, nil},
-		{"80 in blocks of 32", 2560, 32, ContextOptions{TypeK: CacheQ8_0}, ErrCacheBlock},
-		{"80 of V in blocks of 32", 2560, 32, ContextOptions{TypeV: CacheIQ4NL}, ErrCacheBlock},
-		{"80 without flash attention", 2560, 32, ContextOptions{TypeK: CacheQ8_0, FlashAttention: FlashOff}, ErrCacheBlock},
-		{"80 single numbers", 2560, 32, ContextOptions{TypeK: CacheBF16, TypeV: CacheF32}, nil},
-		{"no heads", 2560, 0, ContextOptions{TypeK: CacheQ8_0}, nil},
+		{"64 in blocks of 32", heads(64), ContextOptions{TypeK: CacheQ8_0, TypeV: CacheQ4_0}, nil},
+		{"80 in blocks of 32", heads(80), ContextOptions{TypeK: CacheQ8_0}, ErrCacheBlock},
+		{"80 of V in blocks of 32", heads(80), ContextOptions{TypeV: CacheIQ4NL}, ErrCacheBlock},
+		{"80 without flash attention", heads(80), ContextOptions{TypeK: CacheQ8_0, FlashAttention: FlashOff}, ErrCacheBlock},
+		{"80 single numbers", heads(80), ContextOptions{TypeK: CacheBF16, TypeV: CacheF32}, nil},
+		{"80 in some layers", heads(64, 0, 80), ContextOptions{TypeK: CacheQ8_0}, ErrCacheBlock},
+		{"no heads", heads(0), ContextOptions{TypeK: CacheQ8_0}, nil},
+		{"one type for latent attention", latent, ContextOptions{TypeK: CacheQ8_0, TypeV: CacheQ8_0}, nil},
+		{"two types for latent attention", latent, ContextOptions{TypeK: CacheQ8_0}, ErrCacheMismatch},
 	} {
-		// A model without metadata: the head size is that of the dimensions.
-		m := &Model{info: modelInfo{embedding: test.embedding, heads: test.head}}
-		if err := m.checkCache(test.o); !errors.Is(err, test.want) {
+		if err := test.shape.check(test.o); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", test.name, err, test.want)
 		}
+	}
+	for _, test := range []struct {
+		m    *Model
+		want []int
+	}{
+		{testModel(t), []int{64, 0, 0}},                          // 576 numbers, 9 heads
+		{tinyModel(t, testmodel.SlidingWindow), []int{16, 0, 0}}, // named in the file
+		{tinyModel(t, testmodel.Plain), []int{16, 0, 0}},         // 64 numbers, 4 heads
+	} {
+		if shape := test.m.cacheShape(); !slices.Equal(shape.kHeads, test.want) || !slices.Equal(shape.vHeads, test.want) || shape.oneType {
+			t.Errorf("%s: %+v, want heads of %v", test.m.Description(), shape, test.want)
+		}
+	}
+	c, err := tinyModel(t, testmodel.Plain).NewContext(ContextOptions{Context: 256, Threads: 1, TypeK: CacheQ8_0})
+	if err == nil {
+		c.Close()
+	}
+	if !errors.Is(err, ErrCacheBlock) {
+		t.Errorf("blocks of 32 in heads of 16: %v", err)
 	}
 }
 

@@ -34,6 +34,6 @@
 // # Building
 //
 // third_party/llama.cpp/build.sh makes the libraries that link_static.go or, with the tag
-// llama_dl, link_dl.go names. The ignored files llama_build_*.h beside this one hold the key of
+// llama_dl, link_dl.go names. The ignored files llama_build_*.cpp beside this one hold the key of
 // that build: they change when the libraries do, so that Go links again.
 package llama

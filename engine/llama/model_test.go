@@ -272,3 +272,14 @@ func TestInfo(t *testing.T) {
 		t.Errorf("second Init: %v", err)
 	}
 }
+
+func TestNothingWorksBeforeInit(t *testing.T) {
+	initState.done.Store(false)
+	defer initState.done.Store(true)
+	if _, err := LoadModel(testmodel.Path(t), ModelOptions{}); !errors.Is(err, ErrNotInitialized) {
+		t.Errorf("load: %v", err)
+	}
+	if err := Quantize(testmodel.Path(t), filepath.Join(t.TempDir(), "x"), FileF16, 1); !errors.Is(err, ErrNotInitialized) {
+		t.Errorf("quantize: %v", err)
+	}
+}
