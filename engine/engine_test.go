@@ -16,11 +16,16 @@ import (
 	"aigw/models"
 )
 
+// testThreads is 1: packages are tested side by side, and compute threads that wait for each
+// other become many times slower as soon as something else takes one of their cores.
+const testThreads = 1
+
 // loadReal loads the real model and checks at the end that nothing of it is left.
 func loadReal(t *testing.T, o Options) *Engine {
 	t.Helper()
 	before, goroutines := llama.Open(), runtime.NumGoroutine()
 	o.Model = testmodel.Path(t)
+	o.Threads = testThreads
 	e, err := Load(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -136,7 +136,7 @@ func TestSharingSlicingAndCompanyDoNotChangeTheAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	load := func(cells int) *Engine {
-		e, err := Load(ctx, Options{Model: full, Context: cells, Parallel: 8, Queue: 16})
+		e, err := Load(ctx, Options{Model: full, Context: cells, Parallel: 8, Queue: 16, Threads: testThreads})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -158,7 +158,7 @@ func TestInspect(t *testing.T) {
 
 func TestComplete(t *testing.T) {
 	source := write(t, "count.py", "one = 1\ntwo = 2\nthree = 3\nfour = 4\nfive = 5\nsix = \nseven = 7\n")
-	code, stdout, stderr := call(t, "complete", "--model", testmodel.Path(t), "--max-tokens", "8", source+":6")
+	code, stdout, stderr := call(t, "complete", "--threads", "1", "--model", testmodel.Path(t), "--max-tokens", "8", source+":6")
 	if code != 0 || !strings.HasPrefix(strings.TrimSpace(stdout), "6") {
 		t.Errorf("code %d, %q, %s", code, stdout, stderr)
 	}
@@ -206,7 +206,7 @@ func start(t *testing.T, args ...string) *running {
 	t.Setenv("AIGW_AUTH__BYPASS_EXTERNAL", "true")
 	ctx, stop := context.WithCancel(context.Background())
 	r := &running{t: t, stop: stop, code: make(chan int, 1), log: &lockedBuffer{}}
-	args = append([]string{"aigw", "run", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"}, args...)
+	args = append([]string{"aigw", "run", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--threads", "1"}, args...)
 	go func() { r.code <- run(ctx, args, io.Discard, r.log) }()
 	t.Cleanup(r.end)
 	url := regexp.MustCompile(`"url":"(http://[^"]+)"`)
