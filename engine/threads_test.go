@@ -53,7 +53,7 @@ func TestThreadPilot(t *testing.T) {
 
 func TestThreadPilotNoticesAMachineThatWasBusyFromTheStart(t *testing.T) {
 	p := newThreadPilot(4)
-	fly(p, oneCoreBusy(4), 100, 1)
+	fly(p, oneCoreBusy(4), 200, 1)
 	if p.current != 3 {
 		t.Errorf("%d threads", p.current)
 	}
