@@ -32,7 +32,7 @@ const (
 	pilotFirst    = 128 // steps before the first trial and after a change
 	pilotMaxPause = 2048
 	pilotSample   = 5    // steps with either setting that are compared
-	pilotGain     = 0.95  // what takes at most this much of the time is chosen
+	pilotGain     = 0.95 // what takes at most this much of the time is chosen
 	pilotBad      = 1.05 // a trial ends when its first step takes this much more
 	pilotAlarm    = 1.25 // steps that take this much more than before call for a trial
 )
