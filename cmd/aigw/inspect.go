@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"aigw/models"
@@ -14,9 +15,9 @@ import (
 func modelsCommand() *cli.Command {
 	return &cli.Command{
 		Name:         "models",
-		Usage:        "look at model files",
-		Description:  "Examples:\n  aigw models inspect codestral.gguf",
-		Subcommands:  []*cli.Command{inspectCommand()},
+		Usage:        "look at model files, and keep them in a store",
+		Description:  "Examples:\n  aigw models inspect codestral.gguf\n  aigw models import codestral.gguf\n  aigw models list",
+		Subcommands:  []*cli.Command{inspectCommand(), listCommand(), importCommand(), verifyCommand(), rmCommand()},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
@@ -44,6 +45,8 @@ type inspection struct {
 	Pieces       int      `json:"pieces"`
 	Evidence     []string `json:"evidence"`
 	Defects      []defect `json:"defects"`
+	// GitLab are the names under which GitLab can ask for it, that of 17.5 and later first.
+	GitLab []string `json:"gitlab_names"`
 }
 
 type defect struct {
@@ -56,18 +59,22 @@ type defect struct {
 func inspectCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "inspect",
-		Usage:     "say what a GGUF file is, what it can do, and what is wrong with it",
-		ArgsUsage: "FILE",
+		Usage:     "say what a GGUF file or a stored model is, what it can do, and what is wrong with it",
+		ArgsUsage: "FILE|NAME",
 		Description: "Examples:\n" +
 			"  aigw models inspect codestral.gguf\n" +
 			"  aigw models inspect --json codellama-00001-of-00002.gguf",
-		Flags:        []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print one JSON object"}},
+		Flags:        []cli.Flag{storeFlag(), &cli.BoolFlag{Name: "json", Usage: "print one JSON object"}},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
-				return usagef("one FILE is expected after the flags; see aigw models inspect --help")
+				return usagef("one FILE or NAME is expected after the flags; see aigw models inspect --help")
 			}
-			m, err := recognise(c.Args().First())
+			path, _, err := findModel(c, c.Args().First())
+			if err != nil {
+				return err
+			}
+			m, err := recognise(path)
 			if err != nil {
 				return err
 			}
@@ -91,7 +98,7 @@ func inspect(m *modelFile) inspection {
 		File: filepath.Base(m.path), Architecture: r.Architecture, Family: string(r.Family), Role: string(r.Role),
 		FIM: r.FIM, Layout: r.Layout, NoFIM: r.NoFIM, Chat: string(r.Chat), NoChat: r.NoChat,
 		Context: r.Context, Tokenizer: r.Tokenizer.Model, PreTokenizer: r.Tokenizer.Pre, Pieces: r.Tokenizer.Pieces,
-		Evidence: r.Evidence, Defects: []defect{},
+		Evidence: r.Evidence, Defects: []defect{}, GitLab: append([]string{}, r.NamesInGitLab()...),
 	}
 	for _, d := range r.Defects {
 		i.Defects = append(i.Defects, defect{string(d.Effect), d.Key, d.Found, d.Used})
@@ -118,6 +125,9 @@ func (i *inspection) print(c *cli.Context) error {
 		row("chat", "none: %s", i.NoChat)
 	} else {
 		row("chat", "%s", i.Chat)
+	}
+	if len(i.GitLab) > 0 {
+		row("in GitLab", "%s", strings.Join(i.GitLab, ", "))
 	}
 	row("context", "%d tokens", i.Context)
 	row("tokenizer", "%s %s, %d pieces", i.Tokenizer, i.PreTokenizer, i.Pieces)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,8 @@ import (
 // modelFlags are those of every command that loads a model.
 func modelFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE`, or the first file of a split set; [NAME=]FILE gives it a name", EnvVars: []string{"AIGW_MODEL"}},
+		&cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE`, or the first file of a split set, or the name of a stored model; [NAME=]FILE gives it a name", EnvVars: []string{"AIGW_MODEL"}},
+		storeFlag(),
 		&cli.IntFlag{Name: "ctx", Usage: "tokens of all requests together; 0 is what the model was trained for, at most 8192", EnvVars: []string{"AIGW_CTX"}},
 		&cli.IntFlag{Name: "threads", Usage: "CPU threads; 0 is as many as this process may use", EnvVars: []string{"AIGW_THREADS"}},
 		&cli.IntFlag{Name: "gpu-layers", Value: -1, Usage: "layers to keep on the GPU, where there is one; -1 is all", EnvVars: []string{"AIGW_GPU_LAYERS"}},
@@ -33,21 +35,27 @@ func modelFlags() []cli.Flag {
 
 // modelFile is a file that has passed every check that can be made without loading it.
 type modelFile struct {
-	name string // given with --model NAME=FILE, else the file's own
+	name string // given with --model NAME=FILE, else the stored model's or the file's own
 	path string
 	what models.Recognition
 }
 
 // openModel checks the file of --model.
-func openModel(c *cli.Context) (*modelFile, error) {
-	arg := c.String("model")
+func openModel(c *cli.Context) (*modelFile, error) { return openNamed(c, c.String("model")) }
+
+// openNamed checks the file that arg, a value of --model, means.
+func openNamed(c *cli.Context, arg string) (*modelFile, error) {
 	if arg == "" {
 		return nil, usagef("no model: name a GGUF file with --model FILE")
 	}
 	if err := checkModelFlags(c); err != nil {
 		return nil, err
 	}
-	name, path := splitName(arg)
+	name, file := splitName(arg)
+	path, stored, err := findModel(c, file)
+	if err != nil {
+		return nil, err
+	}
 	m, err := recognise(path)
 	if err != nil {
 		return nil, err
@@ -55,9 +63,7 @@ func openModel(c *cli.Context) (*modelFile, error) {
 	if err := m.what.Err(path); err != nil {
 		return nil, err
 	}
-	if name != "" {
-		m.name = name
-	}
+	m.name = cmp.Or(name, stored, m.name)
 	return m, nil
 }
 

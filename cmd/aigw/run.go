@@ -26,9 +26,12 @@ func runCommand() *cli.Command {
 			"Without --model the server runs and answers health checks.\n\n" +
 			"Examples:\n" +
 			"  aigw run --model codestral.gguf\n" +
+			"  aigw run --model codestral    # a stored model, see aigw models list\n" +
+			"  aigw run --litellm-config config.yaml\n" +
 			"  aigw run --model codegemma=/models/codegemma-7b.gguf --listen 0.0.0.0:5052 --parallel 16\n" +
 			"  AIGW_AUTH__BYPASS_EXTERNAL=true aigw run --model codestral.gguf    # to try it without GitLab",
 		Flags: append(modelFlags(),
+			litellmFlag(),
 			&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the API", DefaultText: "127.0.0.1:5052", EnvVars: []string{"AIGW_LISTEN"}},
 			&cli.StringFlag{Name: "metrics-listen", Usage: "`ADDRESS` of the Prometheus metrics", DefaultText: "127.0.0.1:8082", EnvVars: []string{"AIGW_METRICS_LISTEN"}},
 			&cli.IntFlag{Name: "parallel", Value: engine.DefaultParallel, Usage: "most requests that the model works on at once", EnvVars: []string{"AIGW_PARALLEL"}},
@@ -57,9 +60,15 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	arg := c.String("model")
+	if config := c.String("litellm-config"); config != "" {
+		if arg, err = litellmModel(c, log, config); err != nil {
+			return err
+		}
+	}
 	var model *modelFile
-	if c.String("model") != "" {
-		if model, err = openModel(c); err != nil {
+	if arg != "" {
+		if model, err = openNamed(c, arg); err != nil {
 			return err
 		}
 	}
