@@ -34,7 +34,7 @@ type generation struct {
 // time. It returns when the generation is over: normally with a Result, with *BusyError or
 // *models.TooLongError when it was refused, with ctx's or emit's error when nobody wants the
 // rest, and with ErrClosed when the engine shuts down. emit is called on the caller's goroutine
-// and never holds up the model.
+// and never holds up the model; it may return ErrEnough.
 func (e *Engine) Generate(ctx context.Context, req Request, emit func(text string) error) (Result, error) {
 	if err := e.check(req); err != nil {
 		return Result{}, err
@@ -55,6 +55,9 @@ func (e *Engine) Generate(ctx context.Context, req Request, emit func(text strin
 		if text != "" {
 			if err := emit(text); err != nil {
 				e.cancel(g, err)
+				if errors.Is(err, ErrEnough) {
+					return g.out.result, g.out.err
+				}
 				return Result{}, err
 			}
 		}
@@ -131,13 +134,18 @@ func (e *Engine) cancel(g *generation, err error) {
 	e.abandon(g, err)
 }
 
-// abandon gives g an error for a result, takes it out of the scheduler, and lets go of it.
+// abandon gives g an error for a result, takes it out of the scheduler, and lets go of it. With
+// ErrEnough the result is what there is.
 func (e *Engine) abandon(g *generation, err error) {
 	if g.over {
 		return
 	}
 	e.sched.Cancel(g.id)
-	e.end(g, Result{}, err)
+	if errors.Is(err, ErrEnough) {
+		e.end(g, g.result(FinishStop), nil)
+	} else {
+		e.end(g, Result{}, err)
+	}
 	if g.inFlight {
 		if e.alive--; e.alive == 0 {
 			e.ctx.Abort(true)
@@ -149,10 +157,14 @@ func (e *Engine) abandon(g *generation, err error) {
 // finish ends g with all that it wanted.
 func (e *Engine) finish(g *generation, why Finish, now time.Time) {
 	e.sched.Finish(g.id, now)
-	e.end(g, Result{
+	e.end(g, g.result(why), nil)
+}
+
+func (g *generation) result(why Finish) Result {
+	return Result{
 		Finish: why, PromptTokens: len(g.req.Prompt), CachedTokens: g.cached, OutputTokens: g.count,
 		Queue: g.started.Sub(g.submitted), Prefill: g.first.Sub(g.started), Decode: g.last.Sub(g.first),
-	}, nil)
+	}
 }
 
 func (e *Engine) end(g *generation, r Result, err error) {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -263,6 +264,27 @@ func TestAnErrorOfTheReaderEndsTheGeneration(t *testing.T) {
 	_, err := e.Generate(t.Context(), request(10, 900), func(string) error { return broken })
 	if !errors.Is(err, broken) {
 		t.Fatalf("error %v", err)
+	}
+	eventually(t, "an idle engine", func() bool { return e.State().Running == 0 })
+}
+
+// A reader that has enough gets the result of a generation that stopped.
+func TestAReaderThatHasEnoughGetsAResult(t *testing.T) {
+	f := newFakeContext()
+	f.hold = make(chan struct{}, 3) // steps: the prompt, and two tokens
+	for range 3 {
+		f.hold <- struct{}{}
+	}
+	e := startFake(t, f, nil)
+	text := 0
+	result, err := e.Generate(t.Context(), request(5, 50), func(piece string) error {
+		if text += len(piece); text >= 3 {
+			return fmt.Errorf("the code block has ended: %w", ErrEnough)
+		}
+		return nil
+	})
+	if err != nil || result.Finish != FinishStop || result.PromptTokens != 5 || result.OutputTokens != 3 {
+		t.Errorf("%+v, %v after %d bytes", result, err, text)
 	}
 	eventually(t, "an idle engine", func() bool { return e.State().Running == 0 })
 }

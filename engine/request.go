@@ -50,6 +50,10 @@ type Result struct {
 	Decode       time.Duration // from there to the last
 }
 
+// ErrEnough is returned by a caller that needs no more text: the generation then ends as if the
+// model itself had stopped.
+var ErrEnough = errors.New("no more text is needed")
+
 // ErrClosed is returned by an engine that is shutting down.
 var ErrClosed = errors.New("engine is closed")
 

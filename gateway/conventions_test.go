@@ -72,7 +72,7 @@ func TestAnswersOfTheRouter(t *testing.T) {
 		{"OPTIONS without a method", closed, "OPTIONS", completions, origin, 401, noAuth, map[string]string{"Access-Control-Allow-Origin": "*"}},
 		{"OPTIONS without an origin", closed, "OPTIONS", completions, []string{"Access-Control-Request-Method", "POST"}, 401, noAuth, nil},
 		{"OPTIONS, allowed", opened, "OPTIONS", completions, nil, 405, notAllowed, map[string]string{"Allow": "POST"}},
-		{"answers may be read by scripts", opened, "GET", "/nope", origin, 404, notFound, map[string]string{"Access-Control-Allow-Origin": "*", "Access-Control-Max-Age": "-"}},
+		{"answers may be read by scripts", closed, "GET", "/nope", origin, 401, noAuth, map[string]string{"Access-Control-Allow-Origin": "*", "Access-Control-Max-Age": "-"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := test.server.Do(test.method, test.path, "", test.headers...)

@@ -49,7 +49,7 @@ func send(t *testing.T, conn net.Conn, text string) (status int, header http.Hea
 }
 
 func post(length, rest string) string {
-	return "POST " + completions + " HTTP/1.1\r\nHost: x\r\n" + length + "\r\n\r\n" + rest
+	return "POST " + completions + " HTTP/1.1\r\nHost: localhost\r\n" + length + "\r\n\r\n" + rest
 }
 
 func TestBodies(t *testing.T) {
@@ -76,11 +76,11 @@ func TestBodies(t *testing.T) {
 		{"slow, chunked", post("Transfer-Encoding: chunked", "5\r\n{"), 408, `{"detail":"Request body did not arrive in time"}`},
 		{"headers over the limit", post("X-Long: "+strings.Repeat("x", 2000)+"\r\nContent-Length: 0", ""), 431, `{"detail":"Request headers are larger than 2000 bytes"}`},
 		{"many headers", post(strings.Repeat("X: y\r\n", 400)+"Content-Length: 0", ""), 431, `{"detail":"Request headers are larger than 2000 bytes"}`},
-		{"long path", "GET /" + strings.Repeat("x", 2000) + " HTTP/1.1\r\nHost: x\r\n\r\n", 431, `"detail"`},
+		{"long path", "GET /" + strings.Repeat("x", 2000) + " HTTP/1.1\r\nHost: localhost\r\n\r\n", 431, `"detail"`},
 		{"HTTP/1.0", "GET /monitoring/healthz HTTP/1.0\r\n\r\n", 200, "{}"},
-		{"OPTIONS *", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 404, `{"detail":"Not Found"}`},
-		{"CONNECT", "CONNECT example.test:443 HTTP/1.1\r\nHost: example.test:443\r\n\r\n", 404, `{"detail":"Not Found"}`},
-		{"absolute URL", "GET http://x/monitoring/healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200, "{}"},
+		{"OPTIONS *", "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, `{"detail":"Not Found"}`},
+		{"CONNECT", "CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\n\r\n", 404, `{"detail":"Not Found"}`},
+		{"absolute URL", "GET http://localhost/monitoring/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, "{}"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			status, header, body := send(t, dial(t, s), test.request)
@@ -145,14 +145,14 @@ func TestConnectionsAreLimited(t *testing.T) {
 	o.MaxConnections = 1
 	s := gatewaytest.Start(t, o)
 	first := dial(t, s)
-	if status, _, _ := send(t, first, "GET /monitoring/healthz HTTP/1.1\r\nHost: x\r\n\r\n"); status != 200 {
+	if status, _, _ := send(t, first, "GET /monitoring/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"); status != 200 {
 		t.Fatalf("status %d", status)
 	}
 	second := dial(t, s) // waits in the backlog
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
-		_, _ = io.WriteString(second, "GET /monitoring/healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+		_, _ = io.WriteString(second, "GET /monitoring/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		_, _ = bufio.NewReader(second).ReadByte()
 	}()
 	select {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"aigw/gateway/auth"
+	"aigw/gateway/codesuggestions/postprocess"
+	"aigw/gateway/serving"
 )
 
 // Options says how the server behaves. Its zero value is safe: authentication is on and refuses
@@ -13,6 +15,15 @@ import (
 type Options struct {
 	Auth   auth.Options
 	Logger *slog.Logger // nil is slog.Default
+
+	// Models says which of several models answers a request.
+	Models serving.Rules
+	// PostProcessing cleans code that models write; its zero value applies all rules.
+	PostProcessing postprocess.Chains
+	// WholeAnswers sends streams of code in one piece (AIGW_CUSTOM_MODELS__DISABLE_STREAMING).
+	WholeAnswers bool
+	// NoCustomModels refuses requests for self-hosted models (AIGW_CUSTOM_MODELS__ENABLED=false).
+	NoCustomModels bool
 
 	// MaxBodyBytes bounds a request's body; 0 is 10 MiB. GitLab's own bodies reach some MB.
 	MaxBodyBytes int64
@@ -32,6 +43,10 @@ type Options struct {
 	// InferenceTimeout is how long one generation may take, waiting included; 0 is 55 s, which is
 	// how long GitLab Workhorse waits for an answer.
 	InferenceTimeout time.Duration
+	// CompletionTime is how long a completion that is not streamed is written; what there is by
+	// then is the answer, if there is any. 0 does not end it. GitLab's check of a self-hosted model
+	// waits for 3 s, and nobody waits longer for the end of his line.
+	CompletionTime time.Duration
 	// DrainTimeout is how long running requests are waited for on shutdown; 0 is 25 s, which fits
 	// into the 30 s that Kubernetes gives a pod.
 	DrainTimeout time.Duration

@@ -7,14 +7,13 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"aigw/gateway/auth"
-	"aigw/gateway/codesuggestions"
 	"aigw/gateway/wire"
 )
 
 // routes builds the router. What every request passes is, from outside to inside: Server.ServeHTTP
 // (request id, log line, limits), recovery from panics, CORS, authentication, the route. Routes
 // that do not exist pass the same way, so that they tell a stranger nothing.
-func (s *Server) routes(code *codesuggestions.Room) *gin.Engine {
+func (s *Server) routes() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode) // no notices on stdout; the mode is gin's only global state
 	router := gin.New()
 	router.HandleMethodNotAllowed = true
@@ -28,13 +27,16 @@ func (s *Server) routes(code *codesuggestions.Room) *gin.Engine {
 		panic(err) // a netip.Prefix is always a valid CIDR
 	}
 
-	router.Use(noteRoute, s.recovery, cors, s.authentication)
+	router.Use(noteRoute, s.recovery, s.cors, s.authentication)
 	router.GET("/monitoring/healthz", s.healthz)
 	router.HEAD("/monitoring/healthz", s.healthz)
 	router.GET("/monitoring/ready", s.ready)
 	router.HEAD("/monitoring/ready", s.ready)
-	router.POST("/v2/completions", code.Completions)
-	router.POST("/v2/code/completions", code.Completions)
+	router.POST("/v2/completions", s.code.Completions)
+	router.POST("/v2/code/completions", s.code.Completions)
+	router.POST("/v2/code/generations", s.code.Generations)
+	router.POST("/v3/code/completions", s.code.CompletionsV3)
+	router.POST("/v4/code/suggestions", s.code.Suggestions)
 
 	known := router.Routes()
 	router.NoRoute(func(c *gin.Context) { s.noRoute(c, known) })
@@ -42,7 +44,7 @@ func (s *Server) routes(code *codesuggestions.Room) *gin.Engine {
 	return router
 }
 
-// authentication refuses strangers with 401.
+// authentication refuses strangers with 401, and where there is none, other people's pages.
 func (s *Server) authentication(c *gin.Context) {
 	if auth.Skips(c.Request.URL.Path) {
 		return
@@ -50,6 +52,11 @@ func (s *Server) authentication(c *gin.Context) {
 	principal, err := s.auth.Authenticate(c.Request)
 	if err != nil {
 		wire.JSON(c, http.StatusUnauthorized, map[string]string{"error": err.Error()})
+		c.Abort()
+		return
+	}
+	if wrong := checkBrowser(c.Request, principal); wrong != "" {
+		wire.Detail(c, http.StatusForbidden, wrong)
 		c.Abort()
 		return
 	}

@@ -28,6 +28,7 @@ type Server struct {
 	state   *serving.State
 	metrics *metrics.Metrics
 	auth    *auth.Authenticator
+	code    *codesuggestions.Room
 	engine  *gin.Engine
 	http    *http.Server
 
@@ -45,18 +46,25 @@ func New(o Options) *Server {
 	base, stop := context.WithCancelCause(context.Background())
 	s := &Server{
 		options: o,
-		state:   &serving.State{},
+		state:   serving.NewState(o.Models),
 		metrics: metrics.New(),
 		auth:    auth.New(o.Auth),
 		stop:    stop,
 		stopped: make(chan struct{}),
 	}
-	s.engine = s.routes(codesuggestions.New(codesuggestions.Options{
-		Models:       s.state,
-		Metrics:      s.metrics,
-		Budget:       o.InferenceTimeout,
-		WriteTimeout: o.WriteTimeout,
-	}))
+	s.code = codesuggestions.New(codesuggestions.Options{
+		Logger:         o.Logger,
+		Models:         s.state,
+		Metrics:        s.metrics,
+		Budget:         o.InferenceTimeout,
+		CompletionTime: o.CompletionTime,
+		WriteTimeout:   o.WriteTimeout,
+
+		PostProcessing: o.PostProcessing,
+		WholeAnswers:   o.WholeAnswers,
+		NoCustomModels: o.NoCustomModels,
+	})
+	s.engine = s.routes()
 	s.http = &http.Server{
 		Handler:           s,
 		BaseContext:       func(net.Listener) context.Context { return base },
@@ -79,13 +87,23 @@ func New(o Options) *Server {
 // Failed is called, health checks are answered and everything else gets 503.
 func (s *Server) Loading(name string, progress float64) { s.state.Loading(name, progress) }
 
-// Ready tells the server that all models that were asked for answer. completion is the one for
-// code completion; nil if none of them is for that.
-func (s *Server) Ready(completion *serving.Model) {
-	if completion != nil {
-		s.metrics.KnowModel(completion.DisplayName())
+// Warm has a model compute what many requests begin with, before it serves. A failure is only
+// logged: the model may still do.
+func (s *Server) Warm(ctx context.Context, m *serving.Model) {
+	if err := s.code.Warm(ctx, m); err != nil {
+		s.options.Logger.Warn("the usual beginnings of prompts are not computed ahead", "model", m.DisplayName(), "error", err)
 	}
-	s.state.Ready(completion)
+}
+
+// Ready tells the server that all models that were asked for answer, in the order in which they
+// were named.
+func (s *Server) Ready(models ...*serving.Model) {
+	for _, m := range models {
+		if m != nil {
+			s.metrics.KnowModel(m.DisplayName())
+		}
+	}
+	s.state.Ready(models...)
 }
 
 // NoModel tells the server that it runs without a model.

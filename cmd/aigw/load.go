@@ -111,6 +111,7 @@ type loaded struct {
 	file   *modelFile
 	engine *engine.Engine
 	codec  models.Codec
+	chat   models.ChatCodec // nil: the model was not trained for conversations
 }
 
 // load brings m into memory.
@@ -123,7 +124,15 @@ func (m *modelFile) load(ctx context.Context, o engine.Options) (*loaded, error)
 	if err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
-	return &loaded{m, e, codec}, nil
+	l := &loaded{file: m, engine: e, codec: codec}
+	if m.what.Chat == models.NoChat {
+		return l, nil
+	}
+	if l.chat, err = models.ForChat(m.what, e.Vocabulary(), nil); err != nil {
+		o.Logger.Warn("the model serves without conversations", "reason", err)
+		l.chat = nil
+	}
+	return l, nil
 }
 
 // close frees the model. What goes wrong then can only be reported.

@@ -280,7 +280,7 @@ const codeBody = `{"prompt_version":2,"prompt":null,"project_path":"a/b","projec
 
 // The admin's "test completion" of GitLab, answered by the real model, in one piece and streamed.
 func TestRunAnswersGitLab(t *testing.T) {
-	r := start(t, "--model", testmodel.Path(t), "--ctx", "2048")
+	r := start(t, "--model", testmodel.Path(t), "--ctx", "2048", "--completion-time", "0")
 	r.wait("ready", func() bool { return r.get("/monitoring/ready") == http.StatusOK })
 	if code := r.get("/monitoring/healthz"); code != http.StatusOK {
 		t.Errorf("healthz %d", code)

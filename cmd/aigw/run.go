@@ -39,6 +39,8 @@ func runCommand() *cli.Command {
 			&cli.IntFlag{Name: "batch", Value: engine.DefaultBatch, Usage: "most tokens computed in one step", EnvVars: []string{"AIGW_BATCH"}},
 			&cli.IntFlag{Name: "slice", Value: engine.DefaultSlice, Usage: "prompt tokens that are computed in every step, whatever they cost", EnvVars: []string{"AIGW_SLICE"}},
 			&cli.DurationFlag{Name: "step-time", Usage: "how long a step may take while somebody's answer is being written", DefaultText: "100ms, 35ms with a GPU", EnvVars: []string{"AIGW_STEP_TIME"}},
+			&cli.DurationFlag{Name: "completion-time", Value: 2500 * time.Millisecond, Usage: "how long a completion that is not streamed is written; what there is by then is the answer (0: to its end)", EnvVars: []string{"AIGW_COMPLETION_TIME"}},
+			&cli.BoolFlag{Name: "strict-models", Usage: "refuse requests that name a model which is not loaded, instead of answering with the nearest that is", EnvVars: []string{"AIGW_STRICT_MODELS"}},
 			&cli.Int64Flag{Name: "max-body", Value: 10 << 20, Usage: "largest request body in `BYTES`", EnvVars: []string{"AIGW_MAX_BODY"}},
 			&cli.IntFlag{Name: "max-header", Value: 64 << 10, Usage: "largest request header in `BYTES`", EnvVars: []string{"AIGW_MAX_HEADER"}},
 			&cli.IntFlag{Name: "max-connections", Value: 1024, Usage: "most open connections; more wait to be accepted", EnvVars: []string{"AIGW_MAX_CONNECTIONS"}},
@@ -155,10 +157,13 @@ func (s *server) load(ctx context.Context) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.gateway.Ready(&serving.Model{
-		Name: s.model.name, Family: m.codec.Family(), Codec: m.codec,
+	serves := &serving.Model{
+		Name: s.model.name, Aliases: s.model.what.NamesInGitLab(), Family: m.codec.Family(),
+		Codec: m.codec, FillsIn: s.model.what.FIM, Chat: m.chat,
 		Generator: m.engine, ContextSize: m.engine.Limit(),
-	})
+	}
+	s.gateway.Warm(ctx, serves)
+	s.gateway.Ready(serves)
 	s.announce(m)
 	return m, nil
 }
@@ -226,7 +231,7 @@ func gatewayOptions(c *cli.Context, log *slog.Logger) (gateway.Options, error) {
 	if err != nil {
 		return gateway.Options{}, err
 	}
-	return gateway.Options{
+	o := gateway.Options{
 		Auth: auth.Options{
 			BypassExternal: bypass, BypassExternalWithHeader: withHeader,
 			ServiceName: textEnv("CLOUD_CONNECTOR_SERVICE_NAME", ""),
@@ -236,7 +241,11 @@ func gatewayOptions(c *cli.Context, log *slog.Logger) (gateway.Options, error) {
 		MaxHeaderBytes: c.Int("max-header"),
 		MaxConnections: c.Int("max-connections"),
 		DrainTimeout:   c.Duration("drain-timeout"),
-	}, nil
+		CompletionTime: c.Duration("completion-time"),
+		Models:         serving.Rules{Strict: c.Bool("strict-models")},
+	}
+	err = codeOptions(&o)
+	return o, err
 }
 
 func checkRunFlags(c *cli.Context) error {
@@ -253,6 +262,9 @@ func checkRunFlags(c *cli.Context) error {
 	}
 	if d := c.Duration("step-time"); d < 0 {
 		return usagef("--step-time %s: it cannot be negative", d)
+	}
+	if d := c.Duration("completion-time"); d < 0 {
+		return usagef("--completion-time %s: it cannot be negative", d)
 	}
 	return checkModelFlags(c)
 }

@@ -11,6 +11,7 @@ type UnitPrimitive string
 
 const (
 	CompleteCode UnitPrimitive = "complete_code"
+	GenerateCode UnitPrimitive = "generate_code"
 	// CodeSuggestions stood for both completion and generation before GitLab 17.6.
 	CodeSuggestions UnitPrimitive = "code_suggestions"
 )

@@ -2,8 +2,8 @@ package codesuggestions
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,36 +11,13 @@ import (
 
 	"aigw/engine"
 	"aigw/gateway/auth"
-	"aigw/gateway/metrics"
-	"aigw/gateway/requestlog"
 	"aigw/gateway/serving"
 	"aigw/gateway/wire"
+	"aigw/models"
 )
 
 // maxCompletionTokens is GitLab's limit for one completion.
 const maxCompletionTokens = 128
-
-// Models finds the model for a request.
-type Models interface {
-	// Completion returns the model for code completion, or *serving.UnavailableError.
-	Completion(serving.Wanted) (*serving.Model, error)
-}
-
-// Options says what a Room works with. All fields are needed.
-type Options struct {
-	Models  Models
-	Metrics *metrics.Metrics
-	// Budget is how long a generation may take, waiting included.
-	Budget time.Duration
-	// WriteTimeout is how long a client may take to accept one piece of a stream.
-	WriteTimeout time.Duration
-}
-
-// Room answers requests for code. It may be used concurrently.
-type Room struct{ Options }
-
-// New returns a room.
-func New(o Options) *Room { return &Room{o} }
 
 // Completions answers POST /v2/code/completions and /v2/completions.
 func (room *Room) Completions(c *gin.Context) {
@@ -52,8 +29,40 @@ func (room *Room) Completions(c *gin.Context) {
 		wire.Detail(c, http.StatusForbidden, "Unauthorized to access code completions")
 		return
 	}
-	room.count(request)
-	model, err := room.Models.Completion(wanted(request))
+	room.count(request.File, request.Telemetry)
+	if room.refusesCustomModel(c, request) {
+		return
+	}
+	ctx := c.Request.Context()
+	if at, known := placeOf(c.GetHeader("X-Gitlab-Global-User-Id"), request); known {
+		var end func()
+		ctx, end = room.typing.begin(ctx, at)
+		defer end()
+	}
+	room.complete(ctx, c, request, replyV2{})
+}
+
+// Warm computes what the completions of a model begin with, and what GitLab's own check asks for
+// (section 15.4 of the wire contract), which waits for 3 s only. It is for a model that does not
+// serve yet.
+func (room *Room) Warm(ctx context.Context, model *serving.Model) error {
+	if !model.Can(serving.Completion) {
+		return nil
+	}
+	check := Request{File: File{Name: "test.rb", Above: "def hello_world"}}
+	prompt, _, err := layOut(model, check, model.ContextSize-1)
+	if err != nil {
+		return err
+	}
+	_, err = model.Generator.Generate(ctx, engine.Request{
+		Prompt: prompt.Tokens, MaxTokens: 1, Sampling: prompt.Sampling, Stops: prompt.Stops, Class: engine.Background,
+	}, func(string) error { return nil })
+	return err
+}
+
+// complete answers a request for the code at the cursor.
+func (room *Room) complete(ctx context.Context, c *gin.Context, request Request, as reply) {
+	model, err := room.Models.Choose(serving.Completion, wanted(request))
 	if err != nil {
 		wire.Failure(c, err)
 		return
@@ -64,54 +73,41 @@ func (room *Room) Completions(c *gin.Context) {
 		wire.Failure(c, err)
 		return
 	}
-	room.complete(c, model, request, used, engine.Request{
-		Prompt:    prompt.Tokens,
-		MaxTokens: maxTokens,
-		Sampling:  prompt.Sampling,
-		Stops:     prompt.Stops,
-		Class:     engine.Completion,
+	file := request.File
+	var enough time.Time
+	if room.CompletionTime > 0 && !request.Stream {
+		enough = time.Now().Add(room.CompletionTime)
+	}
+	escapes := model.Family == "mixtral" // it writes \_ for _, as in Markdown
+	room.answer(ctx, c, &suggestion{
+		file:      file,
+		own:       request.readyPrompt(),
+		streaming: request.Stream,
+		model:     model,
+		used:      used,
+		work: engine.Request{
+			Prompt:    prompt.Tokens,
+			MaxTokens: maxTokens,
+			Sampling:  prompt.Sampling,
+			Stops:     room.stops(prompt.Stops, file),
+			Class:     engine.Completion,
+		},
+		clean: func(text string) string {
+			if escapes {
+				text = strings.ReplaceAll(text, `\_`, "_")
+			}
+			return room.PostProcessing.Completion(text, file.Above, file.Below)
+		},
+		filter: newCompletionFilter(room.PostProcessing, file, escapes),
+		reply:  as,
+		enough: enough,
 	})
 }
 
-// complete has the text generated and answers.
-func (room *Room) complete(c *gin.Context, model *serving.Model, request Request, used usage, work engine.Request) {
-	inference := metrics.Inference{Engine: engineName, Model: model.DisplayName(), Feature: metrics.CodeSuggestions, Streaming: request.Stream}
-	if request.readyPrompt() == "" {
-		room.Metrics.ObservePrompt(inference, "prefix", len(request.File.Above), used.prefix)
-		room.Metrics.ObservePrompt(inference, "suffix", len(request.File.Below), used.suffix)
+// stops adds to the model's own stops the place from which on post-processing would cut.
+func (room *Room) stops(of models.Stops, file File) models.Stops {
+	if at := room.PostProcessing.StopAt(file.Below); at != "" {
+		of.Texts = append(slices.Clone(of.Texts), at)
 	}
-
-	ctx, cancel := context.WithTimeout(c.Request.Context(), room.Budget)
-	defer cancel()
-	var text strings.Builder
-	stream := wire.NewTextStream(c, room.WriteTimeout)
-	var clientGone error
-	emit := func(piece string) error {
-		text.WriteString(piece)
-		if request.Stream {
-			clientGone = stream.Write(piece)
-		}
-		return clientGone
-	}
-
-	end := room.Metrics.Begin(inference)
-	failed := true // also when Generate panics
-	defer func() { end(failed) }()
-	start := time.Now()
-	result, err := model.Generator.Generate(ctx, work, emit)
-	failed = err != nil && clientGone == nil && c.Request.Context().Err() == nil
-	logInference(c, model, request, result, text.String(), time.Since(start))
-
-	switch {
-	case err != nil && stream.Started():
-		requestlog.Add(c.Request.Context(), slog.String("model_exception_message", err.Error()))
-		stream.Break()
-	case err != nil:
-		wire.Failure(c, err)
-	case request.Stream:
-		stream.End()
-	default:
-		used.Output = result.OutputTokens
-		wire.JSON(c, http.StatusOK, newAnswer(model, detect(request.File), text.String(), used.consumption))
-	}
+	return of
 }

@@ -10,25 +10,26 @@ import (
 // language is a programming language that answers and metrics name.
 type language struct {
 	name       string   // value of model.lang
+	title      string   // as people write it
 	extensions []string // of file names; upper and lower case differ
 	editorIDs  []string // as editors call it
 }
 
 // languages is the original's table.
 var languages = []language{
-	{"c", []string{"c", "h"}, []string{"c"}},
-	{"cpp", []string{"cpp", "hpp", "c++", "h++", "cc", "hh", "C", "H"}, []string{"cpp"}},
-	{"csharp", []string{"cs"}, []string{"csharp"}},
-	{"go", []string{"go"}, []string{"go"}},
-	{"java", []string{"java"}, []string{"java"}},
-	{"js", []string{"js", "jsx"}, []string{"javascript", "javascriptreact"}},
-	{"php", []string{"php", "php3", "php4", "php5", "phps", "phpt"}, []string{"php"}},
-	{"python", []string{"py"}, []string{"python"}},
-	{"ruby", []string{"rb"}, []string{"ruby"}},
-	{"rust", []string{"rs"}, []string{"rust"}},
-	{"scala", []string{"scala"}, []string{"scala"}},
-	{"ts", []string{"ts", "tsx"}, []string{"typescript", "typescriptreact"}},
-	{"kotlin", []string{"kts", "kt"}, []string{"kotlin"}},
+	{"c", "C", []string{"c", "h"}, []string{"c"}},
+	{"cpp", "C++", []string{"cpp", "hpp", "c++", "h++", "cc", "hh", "C", "H"}, []string{"cpp"}},
+	{"csharp", "C#", []string{"cs"}, []string{"csharp"}},
+	{"go", "Go", []string{"go"}, []string{"go"}},
+	{"java", "Java", []string{"java"}, []string{"java"}},
+	{"js", "JavaScript", []string{"js", "jsx"}, []string{"javascript", "javascriptreact"}},
+	{"php", "PHP", []string{"php", "php3", "php4", "php5", "phps", "phpt"}, []string{"php"}},
+	{"python", "Python", []string{"py"}, []string{"python"}},
+	{"ruby", "Ruby", []string{"rb"}, []string{"ruby"}},
+	{"rust", "Rust", []string{"rs"}, []string{"rust"}},
+	{"scala", "Scala", []string{"scala"}, []string{"scala"}},
+	{"ts", "TypeScript", []string{"ts", "tsx"}, []string{"typescript", "typescriptreact"}},
+	{"kotlin", "Kotlin", []string{"kts", "kt"}, []string{"kotlin"}},
 }
 
 var byExtension, byEditorID = func() (map[string]*language, map[string]*language) {

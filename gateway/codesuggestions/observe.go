@@ -10,13 +10,12 @@ import (
 	"aigw/engine"
 	"aigw/gateway/metrics"
 	"aigw/gateway/requestlog"
-	"aigw/gateway/serving"
 )
 
 // count notes the request's language and the editor's reports.
-func (room *Room) count(r Request) {
-	room.Metrics.CountLanguage(detect(r.File).langName(), extensionLabel(r.File.Name), editorLabel(r.File.editorID()))
-	for _, t := range r.Telemetry {
+func (room *Room) count(file File, reports []Telemetry) {
+	room.Metrics.CountLanguage(detect(file).langName(), extensionLabel(file.Name), editorLabel(file.editorID()))
+	for _, t := range reports {
 		room.Metrics.CountTelemetry(metrics.Telemetry{
 			Engine:      t.Engine,
 			Model:       t.Model,
@@ -31,17 +30,17 @@ func (room *Room) count(r Request) {
 
 // logInference adds the sizes and durations of a generation to the request's log line, never its
 // texts. "Stripped" lengths are without white space.
-func logInference(c *gin.Context, model *serving.Model, r Request, result engine.Result, text string, took time.Duration) {
-	length, stripped := lengths(r.File.Above + r.File.Below)
-	if ready := r.readyPrompt(); ready != "" {
-		length, stripped = lengths(ready)
+func logInference(c *gin.Context, s *suggestion, result engine.Result, text string, took time.Duration) {
+	length, stripped := lengths(s.file.Above + s.file.Below)
+	if s.own != "" {
+		length, stripped = lengths(s.own)
 	}
 	outputLength, outputStripped := lengths(text)
 	requestlog.Add(c.Request.Context(),
 		slog.String("model_engine", engineName),
-		slog.String("model_name", model.DisplayName()),
-		slog.String("lang", detect(r.File).langName()),
-		slog.String("editor_lang", editorLabel(r.File.editorID())),
+		slog.String("model_name", s.model.DisplayName()),
+		slog.String("lang", detect(s.file).langName()),
+		slog.String("editor_lang", editorLabel(s.file.editorID())),
 		slog.Int("prompt_length", length),
 		slog.Int("prompt_length_stripped", stripped),
 		slog.Int("model_output_length", outputLength),

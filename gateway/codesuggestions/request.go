@@ -1,6 +1,3 @@
-// Package codesuggestions answers editors that want code: completion at the cursor.
-//
-// The wire contract is that of GitLab's AI Gateway, /v2/completions and /v2/code/completions.
 package codesuggestions
 
 import (
@@ -22,10 +19,11 @@ type Request struct {
 	Stream          bool
 	ChoicesCount    int64
 	Context         []Context
-	Prompt          string    // prompt_version 2: the text to continue; empty if the gateway writes the prompt
+	Prompt          string    // prompt_version 2: the text to continue or, with PromptID, the instruction
 	Messages        []Message // prompt_version 3
+	PromptID        string    // generations: the gateway writes the prompt
 
-	// Checked and not used: the model runs in this process.
+	// Checked and not used, not even logged: the model runs in this process.
 	endpoint, apiKey *string
 }
 
@@ -126,6 +124,20 @@ var completionRequest = schema.Tagged("prompt_version",
 	schema.IntCase(3, schema.Object(append(fields("code completions"),
 		schema.Optional("prompt", schema.OrNull[[]Message](schema.List(message)), func(r *Request) *[]Message { return &r.Messages }))...)),
 )
+
+// generationRequest is the body of /v2/code/generations.
+var generationRequest = schema.Tagged("prompt_version",
+	schema.IntCase(1, schema.Object(generationFields()...)),
+	schema.IntCase(2, schema.Object(append(generationFields(),
+		schema.Required("prompt", schema.String(), func(r *Request) *string { return &r.Prompt }))...)),
+	schema.IntCase(3, schema.Object(append(generationFields(),
+		schema.Required("prompt", schema.List(message), func(r *Request) *[]Message { return &r.Messages }))...)),
+)
+
+func generationFields() []schema.Field[Request] {
+	return append(fields("code generations"),
+		schema.Optional("prompt_id", schema.OrNull(schema.String()), func(r *Request) *string { return &r.PromptID }))
+}
 
 // families are the names of all models that any gateway from 17.2 to 17.8 took from GitLab for a
 // self-hosted model, and those that GitLab can store without them. Which model answers does not

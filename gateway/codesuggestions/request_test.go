@@ -11,24 +11,35 @@ import (
 	"aigw/gateway/schema/oracle"
 )
 
-// The original's answers to a few hundred bodies, in schema/testdata.
-func TestRequestIsReadAsPydanticReadsIt(t *testing.T) {
-	for _, c := range oracle.Read(t, "../schema/testdata/completions.jsonl") {
-		if c.Schema != "completions" {
-			continue // for package schema
+// The original's answers to a few hundred bodies of each kind, in schema/testdata.
+func TestRequestsAreReadAsPydanticReadsThem(t *testing.T) {
+	compare(t, "completions", completionRequest, func(r Request, want any) any { return dump(r, want) })
+	compare(t, "generations", generationRequest, func(Request, any) any { return nil })
+	compare(t, "components", componentsRequest, func(components, any) any { return nil })
+}
+
+// compare asks for the answers to a file's bodies. dump writes a value that was read as the
+// oracle does.
+func compare[T any](t *testing.T, name string, kind schema.Kind[T], dump func(T, any) any) {
+	for _, c := range oracle.Read(t, "../schema/testdata/"+name+".jsonl") {
+		if c.Schema != name {
+			continue // of the file in AIGW_ORACLE
 		}
-		parsed, err := schema.Parse(completionRequest, c.ContentType, c.Body)
+		parsed, err := schema.Parse(kind, c.ContentType, c.Body)
 		var refused schema.Errors
-		status, answer := 200, any(dump(parsed, c.Answer))
+		status := 200
+		var answer any
 		switch {
 		case errors.As(err, &refused):
 			status, answer = 422, refused
 		case err != nil:
 			status, answer = 400, map[string]string{"detail": "There was an error parsing the body"}
+		default:
+			answer = dump(parsed, c.Answer)
 		}
 		body := string(c.Body[:min(len(c.Body), 500)])
 		if status != c.Status {
-			t.Errorf("line %d: %s: status %d, want %d (%v)", c.Line, body, status, c.Status, err)
+			t.Errorf("%s, line %d: %s: status %d, want %d (%v)", name, c.Line, body, status, c.Status, err)
 			continue
 		}
 		if c.Answer == nil {
@@ -39,7 +50,7 @@ func TestRequestIsReadAsPydanticReadsIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := oracle.Diff(t, got, c.Answer); diff != "" {
-			t.Errorf("line %d: %s:\n%s", c.Line, body, diff)
+			t.Errorf("%s, line %d: %s:\n%s", name, c.Line, body, diff)
 		}
 	}
 }
@@ -146,32 +157,59 @@ func FuzzCompletionRequest(f *testing.F) {
 	f.Add([]byte(`{"prompt_version":9,"model_api_key":"sesame"}`))
 	f.Add([]byte("\xff\xfe{\x00}\x00"))
 	f.Add([]byte(`{"prompt_version":[{"api_key":"sesame"},NaN,1e999,"\ud800"]}`))
+	f.Fuzz(func(t *testing.T, body []byte) { fuzz(t, body, completionRequest, checkRequest) })
+}
+
+func FuzzGenerationRequest(f *testing.F) {
+	f.Add([]byte(`{"prompt_version":2,"prompt_id":"code_suggestions/generations","prompt":"write","model_name":"mistral","model_endpoint":"http://a","current_file":{"file_name":"a.rb","content_above_cursor":"\ud83d\ude00","content_below_cursor":""}}`))
+	f.Add([]byte(`{"prompt_version":3,"prompt":[{"role":"user","content":"x"}],"model_provider":"litellm","model_name":"\ud800"}`))
+	f.Fuzz(func(t *testing.T, body []byte) { fuzz(t, body, generationRequest, checkRequest) })
+}
+
+func FuzzComponentsRequest(f *testing.F) {
+	f.Add([]byte(`{"prompt_components":[{"type":"code_editor_generation","payload":{"file_name":"a.rb","content_above_cursor":"\ud83d\ude00","content_below_cursor":"","prompt_enhancer":{"user_instruction":"x","related_files":["a",1]}}},{"type":"code_context","payload":{"type":"file","name":"b","content":"c"}}]}`))
+	f.Add([]byte(`{"prompt_components":[{"type":"code_context"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		r, err := schema.Parse(completionRequest, "", body)
-		var refused schema.Errors
-		switch {
-		case err == nil:
-			for _, text := range []string{r.File.Name, r.File.Above, r.File.Below, r.Prompt, r.readyPrompt()} {
-				if !utf8.ValidString(text) {
-					t.Errorf("text is not UTF-8: %q", text)
-				}
+		fuzz(t, body, componentsRequest, func(t *testing.T, c components) {
+			checkRequest(t, c.request(true))
+			g := c.List[0].Editor.enhanced(generationOf(c.request(true)))
+			if !utf8.ValidString(g.instruction) || !utf8.ValidString(g.ownText()) {
+				t.Error("an instruction is not UTF-8")
 			}
-			if utf8.RuneCountInString(r.File.Above) > 100_000 || len(r.Telemetry) > 10 || len(r.Context) > 100 {
-				t.Error("a limit does not hold")
-			}
-		case errors.As(err, &refused):
-			if len(refused) == 0 {
-				t.Fatal("refused without a reason")
-			}
-			answer, err := json.Marshal(refused)
-			if err != nil || !json.Valid(answer) || !utf8.Valid(answer) {
-				t.Errorf("answer is no JSON: %v: %q", err, answer)
-			}
-			if strings.Contains(string(answer), "sesame") && !strings.Contains(strings.ReplaceAll(string(body), `api_key":"sesame"`, ""), "sesame") {
-				t.Errorf("answer has the key: %s", answer)
-			}
-		case !errors.Is(err, schema.ErrUnreadable):
-			t.Errorf("unknown error %v", err)
-		}
+		})
 	})
+}
+
+func checkRequest(t *testing.T, r Request) {
+	for _, text := range []string{r.File.Name, r.File.Above, r.File.Below, r.Prompt, r.readyPrompt()} {
+		if !utf8.ValidString(text) {
+			t.Errorf("text is not UTF-8: %q", text)
+		}
+	}
+	if utf8.RuneCountInString(r.File.Above) > 100_000 || len(r.Telemetry) > 10 || len(r.Context) > 100 {
+		t.Error("a limit does not hold")
+	}
+}
+
+// fuzz checks that any body is read or refused with an answer that can be sent.
+func fuzz[T any](t *testing.T, body []byte, kind schema.Kind[T], check func(*testing.T, T)) {
+	value, err := schema.Parse(kind, "", body)
+	var refused schema.Errors
+	switch {
+	case err == nil:
+		check(t, value)
+	case errors.As(err, &refused):
+		if len(refused) == 0 {
+			t.Fatal("refused without a reason")
+		}
+		answer, err := json.Marshal(refused)
+		if err != nil || !json.Valid(answer) || !utf8.Valid(answer) {
+			t.Errorf("answer is no JSON: %v: %q", err, answer)
+		}
+		if strings.Contains(string(answer), "sesame") && !strings.Contains(strings.ReplaceAll(string(body), `api_key":"sesame"`, ""), "sesame") {
+			t.Errorf("answer has the key: %s", answer)
+		}
+	case !errors.Is(err, schema.ErrUnreadable):
+		t.Errorf("unknown error %v", err)
+	}
 }

@@ -4,6 +4,7 @@ package gatewaytest
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"aigw/engine"
@@ -49,7 +50,9 @@ func (g *Generator) Generate(ctx context.Context, req engine.Request, emit func(
 		if i == len(g.Pieces) {
 			return g.Result, g.Err
 		}
-		if err := emit(g.Pieces[i]); err != nil {
+		if err := emit(g.Pieces[i]); errors.Is(err, engine.ErrEnough) {
+			return g.Result, nil
+		} else if err != nil {
 			return engine.Result{}, err
 		}
 	}
@@ -123,6 +126,34 @@ func (c *Codec) Codes() []models.Code {
 	return append([]models.Code(nil), c.codes...)
 }
 
+// Chat is a models.ChatCodec in the manner of Codec. A message is written as <role>text</>, one
+// of the assistant at the end without its end.
+type Chat struct {
+	Sampling models.Sampling
+	Stops    models.Stops
+}
+
+// Family implements models.ChatCodec.
+func (c *Chat) Family() string { return "bytes" }
+
+// Format implements models.ChatCodec.
+func (c *Chat) Format() models.ChatFormat { return "bytes" }
+
+// Chat implements models.ChatCodec.
+func (c *Chat) Chat(messages []models.Message, o models.ChatOptions) (models.Prompt, error) {
+	text := ""
+	for i, m := range messages {
+		text += "<" + m.Role + ">" + m.Content
+		if m.Role != models.Assistant || i < len(messages)-1 {
+			text += "</>"
+		}
+	}
+	codec := Codec{Sampling: c.Sampling, Stops: c.Stops}
+	p, err := codec.Text(text, o.Room)
+	p.Layout = "chat"
+	return p, err
+}
+
 // PromptText reads a prompt of Codec back.
 func PromptText(tokens []models.Token) string {
 	text := make([]byte, len(tokens))
@@ -132,7 +163,7 @@ func PromptText(tokens []models.Token) string {
 	return string(text)
 }
 
-// Model returns a model with a context of a million tokens.
+// Model returns a model for code with a context of a million tokens.
 func Model(g serving.Generator) *serving.Model {
 	return &serving.Model{Name: "Test Model Code Completions", Family: "bytes", Codec: &Codec{}, Generator: g, ContextSize: 1_000_000}
 }
@@ -140,4 +171,5 @@ func Model(g serving.Generator) *serving.Model {
 var (
 	_ serving.Generator = (*Generator)(nil)
 	_ models.Codec      = (*Codec)(nil)
+	_ models.ChatCodec  = (*Chat)(nil)
 )

@@ -134,6 +134,19 @@ type anyValue struct{}
 
 func (anyValue) read(_ *checker, v Value) (Value, bool) { return v, true }
 
+// AnyObject accepts objects with any members.
+func AnyObject() Kind[Value] { return anyObject{} }
+
+type anyObject struct{}
+
+func (anyObject) read(c *checker, v Value) (Value, bool) {
+	if v.kind() != object {
+		c.fail(v, "dict_type", "Input should be a valid dictionary")
+		return v, false
+	}
+	return v, true
+}
+
 // Convert accepts what kind accepts, as another type.
 func Convert[T, F any](kind Kind[F], convert func(F) T) Kind[T] {
 	return converted[T, F]{kind, convert}

@@ -13,7 +13,7 @@ import (
 type Generator interface {
 	// Generate blocks until the generation has ended. It calls emit from one goroutine at a time
 	// with each piece of text as it is decoded, never cutting inside a UTF-8 character; an error
-	// of emit ends the generation and is returned. So does the end of ctx. Other errors are
+	// of emit ends the generation and is returned, but for engine.ErrEnough. So does the end of ctx. Other errors are
 	// *engine.BusyError, engine.ErrClosed, *models.TooLongError or a failure of the engine.
 	Generate(ctx context.Context, req engine.Request, emit func(text string) error) (engine.Result, error)
 }
@@ -21,9 +21,16 @@ type Generator interface {
 // Model is a loaded model. It is not changed once it serves.
 type Model struct {
 	// Name is shown to clients. Editors send it back in a field of at most 50 characters.
-	Name        string
-	Family      string // such as "codestral"
-	Codec       models.Codec
+	Name string
+	// Aliases are other names under which GitLab may ask for it.
+	Aliases []string
+	Family  string // such as "codestral"
+	// Codec lays out code; nil if the model is for conversations only.
+	Codec models.Codec
+	// FillsIn says that Codec makes use of the text below the cursor.
+	FillsIn bool
+	// Chat lays out conversations; nil if the model was not trained for them.
+	Chat        models.ChatCodec
 	Generator   Generator
 	ContextSize int // tokens that prompt and answer of one request may have together
 }
@@ -43,9 +50,48 @@ func (m *Model) DisplayName() string {
 	return m.Name
 }
 
-// Wanted is how a request names a model. Both may be empty, and neither needs to fit a model
-// that is loaded: a single model answers everything.
-type Wanted struct {
-	Identifier string // "provider/model" or "model"
-	Family     string // a name that GitLab knows, such as "codegemma"
+// Role is what a request wants of a model.
+type Role string
+
+// The roles.
+const (
+	Completion Role = "completion" // code at the cursor, while somebody types
+	Generation Role = "generation" // code that was asked for in words
+	Chat       Role = "chat"       // a conversation
+)
+
+// Can reports whether the model can play a role. Code can be generated without a conversation:
+// the instruction then stands in the text as a comment.
+func (m *Model) Can(role Role) bool {
+	switch role {
+	case Completion:
+		return m.Codec != nil
+	case Generation:
+		return m.Codec != nil || m.Chat != nil
+	case Chat:
+		return m.Chat != nil
+	}
+	return false
+}
+
+// suits reports whether the model was made for a role, rather than merely able to play it.
+func (m *Model) suits(role Role) bool {
+	if role == Completion {
+		return m.Can(role) && m.FillsIn
+	}
+	return m.Can(role) && m.Chat != nil
+}
+
+// describe names the model and what it can do.
+func (m *Model) describe() string {
+	can := ""
+	for _, role := range []Role{Completion, Generation, Chat} {
+		if m.Can(role) {
+			if can != "" {
+				can += ", "
+			}
+			can += string(role)
+		}
+	}
+	return m.Name + " (" + can + ")"
 }

@@ -3,6 +3,7 @@ package serving
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -21,13 +22,17 @@ const (
 // State says which models serve. Its zero value is PhaseLoading, before anything is known. It may
 // be used concurrently.
 type State struct {
-	mu         sync.Mutex
-	phase      Phase
-	loading    string    // name of the model that loads
-	progress   float64   // of it, 0 to 1
-	began      time.Time // when it began to load
-	completion *Model
+	mu       sync.Mutex
+	phase    Phase
+	loading  string    // name of the model that loads
+	progress float64   // of it, 0 to 1
+	began    time.Time // when it began to load
+	rules    Rules
+	models   []*Model
 }
+
+// NewState returns a state in which rules choose among the models.
+func NewState(rules Rules) *State { return &State{rules: rules} }
 
 // Loading notes that a model loads. progress goes from 0 to 1.
 func (s *State) Loading(name string, progress float64) {
@@ -39,9 +44,11 @@ func (s *State) Loading(name string, progress float64) {
 	})
 }
 
-// Ready notes that all models that were asked for answer.
-func (s *State) Ready(completion *Model) {
-	s.change(func() { s.phase, s.completion = PhaseReady, completion })
+// Ready notes that all models that were asked for answer, in the order in which they were named;
+// nil stands for none.
+func (s *State) Ready(models ...*Model) {
+	models = slices.DeleteFunc(slices.Clone(models), func(m *Model) bool { return m == nil })
+	s.change(func() { s.phase, s.models = PhaseReady, models })
 }
 
 // NoModel notes that no model was asked for.
@@ -72,15 +79,16 @@ func (s *State) Check() error {
 	return s.unavailable()
 }
 
-// Completion returns the model for code completion, or *UnavailableError. With one model for the
-// task all wishes lead to it.
-func (s *State) Completion(Wanted) (*Model, error) {
+// Choose returns the model for a role, *UnavailableError if none serves at the moment, or
+// *UnsuitableError if none of those that do can answer. One model answers everything that it can,
+// however it is called, unless the rules are strict.
+func (s *State) Choose(role Role, wanted Wanted) (*Model, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.phase == PhaseReady && s.completion != nil {
-		return s.completion, nil
+	if s.phase != PhaseReady || len(s.models) == 0 {
+		return nil, s.unavailable()
 	}
-	return nil, s.unavailable()
+	return s.rules.choose(s.models, role, wanted)
 }
 
 // UnavailableError says why no model serves and when to try again.

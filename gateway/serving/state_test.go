@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"aigw/gateway/gatewaytest"
 	"aigw/gateway/serving"
 )
 
@@ -52,7 +53,7 @@ func TestRetryAfterFollowsTheProgress(t *testing.T) {
 }
 
 func TestPhases(t *testing.T) {
-	model := &serving.Model{Name: "m"}
+	model := &serving.Model{Name: "m", Codec: &gatewaytest.Codec{}}
 	for _, test := range []struct {
 		name  string
 		set   func(*serving.State)
@@ -75,7 +76,7 @@ func TestPhases(t *testing.T) {
 			if err := s.Check(); (err == nil) != test.ready {
 				t.Errorf("Check: %v", err)
 			}
-			got, err := s.Completion(serving.Wanted{Identifier: "openai/x", Family: "codegemma"})
+			got, err := s.Choose(serving.Completion, serving.Wanted{Identifier: "openai/x", Family: "codegemma"})
 			if test.phase == "" {
 				if err != nil || got != model {
 					t.Errorf("model %v, %v", got, err)

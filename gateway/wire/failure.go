@@ -20,6 +20,7 @@ import (
 func Failure(c *gin.Context, err error) {
 	var (
 		unavailable *serving.UnavailableError
+		unsuitable  *serving.UnsuitableError
 		busy        *engine.BusyError
 		tooLong     *models.TooLongError
 	)
@@ -35,6 +36,8 @@ func Failure(c *gin.Context, err error) {
 		// GitLab's clients try again on 429 and on nothing else.
 		RetryAfter(c, busy.Wait)
 		Detail(c, http.StatusTooManyRequests, busy.Error())
+	case errors.As(err, &unsuitable):
+		Detail(c, http.StatusUnprocessableEntity, unsuitable.Error())
 	case errors.As(err, &tooLong):
 		Detail(c, http.StatusUnprocessableEntity, tooLong.Error())
 	case errors.Is(err, context.DeadlineExceeded):

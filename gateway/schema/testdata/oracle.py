@@ -6,13 +6,15 @@ The Go tests of gateway/schema and gateway/codesuggestions compare themselves wi
     python3 -m venv venv && venv/bin/pip install fastapi==0.115.6 pydantic==2.10.4 starlette==0.41.3
     venv/bin/python oracle.py kinds > kinds.jsonl
     venv/bin/python oracle.py completions --count 200 > completions.jsonl
+    venv/bin/python oracle.py generations --count 120 > generations.jsonl
+    venv/bin/python oracle.py components --count 200 > components.jsonl
 
 A larger comparison that is not kept: give another --seed and --count, write the result anywhere,
 and name the file in AIGW_ORACLE when running the Go tests.
 
 Every line is [schema, content type or null, body, status, answer]. A body is a string, or
 {"base64": ...} where it is not UTF-8; in strings <<x*N>> stands for N times x. The answer to 422
-is the "detail" list, to 200 the parsed value. An error without "input" has one too long to keep.
+is the "detail" list, to 200 the parsed value (null for generations and components). An error without "input" has one too long to keep.
 
 What FastAPI cannot answer because JSON has no word for it (NaN, a lone surrogate in an echoed
 input: it fails with 500) is answered here with null and U+FFFD, as the Go server does.
@@ -27,7 +29,7 @@ import json
 import math
 import random
 import re
-from typing import Annotated, Any, Dict, List, Literal, Optional, Union
+from typing import Annotated, Any, ClassVar, Dict, List, Literal, Optional, Union
 
 from fastapi import Body, FastAPI, Request
 from fastapi.encoders import jsonable_encoder
@@ -294,8 +296,10 @@ class Completion(BaseModel):
     def known(cls, value: Optional[str], info: ValidationInfo) -> Optional[str]:
         provider = info.data.get("model_provider")
         if provider and value not in FAMILIES:
-            raise ValueError(f"model {value} is not supported by use case code completions and provider {provider.value}")
+            raise ValueError(f"model {value} is not supported by use case {cls.use_case} and provider {provider.value}")
         return value
+
+    use_case: ClassVar[str] = "code completions"
 
 
 class CompletionV1(Completion):
@@ -313,6 +317,111 @@ class CompletionV3(Completion):
 
 
 endpoint("completions", Annotated[Union[CompletionV1, CompletionV2, CompletionV3], Body(discriminator="prompt_version")])
+
+
+class Generation(Completion):
+    prompt_id: Optional[str] = None
+
+    use_case: ClassVar[str] = "code generations"
+
+
+class GenerationV1(Generation):
+    prompt_version: Literal[1]
+
+
+class GenerationV2(Generation):
+    prompt_version: Literal[2]
+    prompt: str
+
+
+class GenerationV3(Generation):
+    prompt_version: Literal[3]
+    prompt: List[Message]
+
+
+endpoint("generations", Annotated[Union[GenerationV1, GenerationV2, GenerationV3], Body(discriminator="prompt_version")])
+
+# --- components of versions 3 and 4 ----------------------------------------------------------
+
+
+class CodeEditorComponents(str, enum.Enum):
+    COMPLETION = "code_editor_completion"
+    GENERATION = "code_editor_generation"
+    CONTEXT = "code_context"
+
+
+class EditorProvider(str, enum.Enum):
+    VERTEX_AI = "vertex-ai"
+    ANTHROPIC = "anthropic"
+
+
+class Source(BaseModel):
+    source: Annotated[str, StringConstraints(max_length=255)]
+    version: Annotated[str, StringConstraints(max_length=255)]
+
+
+class Editor(BaseModel):
+    model_config = ConfigDict(protected_namespaces=())
+    file_name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=255)]
+    content_above_cursor: Annotated[str, StringConstraints(max_length=100000)]
+    content_below_cursor: Annotated[str, StringConstraints(max_length=100000)]
+    language_identifier: Optional[Annotated[str, StringConstraints(max_length=255)]] = None
+    model_provider: Optional[EditorProvider] = None
+    stream: Optional[bool] = False
+
+
+class EditorCompletion(Editor):
+    choices_count: Optional[int] = 0
+    model_name: Optional[str] = None
+    prompt: Optional[str | list[Message]] = None
+
+
+class EditorGeneration(Editor):
+    prompt: Optional[Annotated[str, StringConstraints(max_length=400000)]] = None
+    prompt_id: Optional[str] = None
+    prompt_enhancer: Optional[dict] = None
+
+
+class ContextPayload(BaseModel):
+    type: Annotated[str, StringConstraints(max_length=1024)]
+    name: Annotated[str, StringConstraints(max_length=1024)]
+    content: Annotated[str, StringConstraints(max_length=100000)]
+
+
+class CompletionComponent(BaseModel):
+    type: Literal[CodeEditorComponents.COMPLETION]
+    metadata: Optional[Source] = None
+    payload: EditorCompletion
+
+
+class GenerationComponent(BaseModel):
+    type: Literal[CodeEditorComponents.GENERATION]
+    metadata: Optional[Source] = None
+    payload: EditorGeneration
+
+
+class ContextComponent(BaseModel):
+    type: Literal[CodeEditorComponents.CONTEXT]
+    metadata: Optional[Source] = None
+    payload: ContextPayload
+
+
+Component = Annotated[Union[CompletionComponent, GenerationComponent, ContextComponent], Field(discriminator="type")]
+
+
+class Components(BaseModel):
+    prompt_components: conlist(Component, min_length=1, max_length=100)
+
+    @field_validator("prompt_components")
+    @classmethod
+    def first_asks(cls, value: Any) -> Any:
+        """The original has no such rule: it fails with 500."""
+        if value[0].type == CodeEditorComponents.CONTEXT:
+            raise ValueError("the first component should be a code_editor_completion or a code_editor_generation")
+        return value
+
+
+endpoint("components", Components)
 
 VALUES = ["null", "true", "0", "1", "2", "-1", "1.0", "1.5", "NaN", "1e999", '""', '"x"', '"1"', '" 7 "', '"yes"', r'"\ud800"', "[]", "{}", "[1]", '{"a":"b"}', "123456789012345678901234567890"]
 POOL = {
@@ -335,11 +444,11 @@ POOL = {
 FILE_FIELDS = ["file_name", "language_identifier", "content_above_cursor", "content_below_cursor"]
 
 
-def random_body(r: random.Random) -> str:
+def random_body(r: random.Random, *more: Any) -> str:
     """Returns the text of a body: a right one with a few members changed, dropped or doubled."""
     file = [("file_name", '"lib/greeter.rb"'), ("language_identifier", '"ruby"'), ("content_above_cursor", '"def x\\n  "'), ("content_below_cursor", '"\\nend"')]
     body = [("prompt_version", r.choice(["1", "2", "2", "3"])), ("project_path", '"tools/greeter"'), ("project_id", "42"), ("current_file", ""), ("model_provider", '"litellm"'), ("model_name", '"codestral"'),
-            ("model_endpoint", '"http://m.example/v1"'), ("model_identifier", "null"), ("prompt", "null"), ("telemetry", '[{"requests":3,"accepts":1,"errors":0}]'), ("stream", "false"), ("choices_count", "0"), ("context", "[]")]
+            ("model_endpoint", '"http://m.example/v1"'), ("model_identifier", "null"), ("prompt", "null"), ("telemetry", '[{"requests":3,"accepts":1,"errors":0}]'), ("stream", "false"), ("choices_count", "0"), ("context", "[]"), *more]
 
     def change(members: list) -> None:
         what, i = r.random(), r.randrange(len(members))
@@ -362,11 +471,65 @@ def random_body(r: random.Random) -> str:
         if not body or not file:
             break
     inner = "{" + ",".join(f'"{k}":{v}' for k, v in file) + "}"
-    text = "{" + ",".join(f'"{k}":{v or inner}' for k, v in body) + "}"
-    if r.random() < 0.12:  # break the syntax
+    return broken(r, "{" + ",".join(f'"{k}":{v or inner}' for k, v in body) + "}")
+
+
+def broken(r: random.Random, text: str) -> str:
+    """Returns the text, sometimes with its syntax broken."""
+    if r.random() < 0.12:
         i = r.randrange(len(text))
         text = r.choice([text[:i], text[:i] + text[i + 1:], text[:i] + r.choice('{}[]",:\\x0-.eN\n ') + text[i:]])
     return text
+
+
+def random_generation(r: random.Random) -> str:
+    return random_body(r, ("prompt_id", r.choice(['"code_suggestions/generations"', "null"])))
+
+
+COMPONENT_POOL = {
+    "type": quote(["code_editor_completion", "code_editor_generation", "code_context", "Code_Context", "file"]),
+    "metadata": ['{"source":"x","version":"1"}', '{"source":"<<x*256>>"}', "{}"],
+    "model_provider": quote(["vertex-ai", "anthropic", "litellm"]),
+    "prompt": ['"a prompt"', '"<<x*400001>>"', '[{"role":"user","content":"x"}]', '[{"role":"robot","content":1},{}]', "[]"],
+    "prompt_enhancer": ["{}", '{"user_instruction":"x","a":[1,{}]}', "[]"],
+    "name": ['"<<x*1025>>"'], "content": ['"<<x*100001>>"'],
+    **{name: POOL[name] for name in FILE_FIELDS + ["stream"]},
+}
+
+
+def random_components(r: random.Random) -> str:
+    """Returns the text of a body with one to three components, some members changed."""
+    def change(members: list) -> None:
+        what, i = r.random(), r.randrange(len(members))
+        name = members[i][0]
+        value = r.choice(COMPONENT_POOL[name]) if name in COMPONENT_POOL and r.random() < 0.6 else r.choice(VALUES)
+        if what < 0.25:
+            del members[i]
+        elif what < 0.35:
+            members.insert(r.randrange(len(members)), (name, value))
+        else:
+            members[i] = (name, value)
+
+    def one(kind: str) -> str:
+        file = [("file_name", '"a.go"'), ("content_above_cursor", '"x := "'), ("content_below_cursor", '"\\n"')]
+        payload = {
+            "code_editor_completion": file + [("language_identifier", '"go"'), ("model_provider", "null"), ("stream", "false"), ("choices_count", "1"), ("model_name", "null"), ("prompt", r.choice(['"x"', '[{"role":"user","content":"x"}]', "null"]))],
+            "code_editor_generation": file + [("prompt", '"write it"'), ("prompt_id", "null"), ("prompt_enhancer", '{"user_instruction":"x"}')],
+            "code_context": [("type", '"file"'), ("name", '"b.go"'), ("content", '"package b"')],
+        }[kind]
+        members = [("type", f'"{kind}"'), ("metadata", '{"source":"x","version":"1"}'), ("payload", "")]
+        for _ in range(r.choice([0, 0, 1, 1, 2, 3])):
+            change(payload if r.random() < 0.7 else members)
+            if not payload or not members:
+                break
+        inner = "{" + ",".join(f'"{k}":{v}' for k, v in payload) + "}"
+        return "{" + ",".join(f'"{k}":{v or inner}' for k, v in members) + "}"
+
+    kinds = ["code_editor_completion", "code_editor_generation", "code_context"]
+    list_ = "[" + ",".join(one(r.choice(kinds[:2] if i == 0 else kinds)) for i in range(r.choice([1, 1, 2, 3]))) + "]"
+    if r.random() < 0.1:
+        list_ = r.choice(VALUES + ["[" + ",".join(["{}"] * 101) + "]", "[" + one("code_context") + "]"])
+    return broken(r, '{"prompt_components":' + list_ + "}")
 
 
 # --- asking ---------------------------------------------------------------------------------
@@ -404,7 +567,7 @@ def case(schema: str, content_type: Optional[str], body: Union[str, bytes]) -> s
     status, answer = asyncio.run(ask(schema, content_type, raw))
     if status == 422:
         answer = without_long_inputs(answer["detail"])
-    elif status == 200 and len(dumps(answer)) > 300:
+    elif status == 200 and (len(dumps(answer)) > 300 or schema in ("generations", "components")):
         answer = None
     kept = body if isinstance(body, str) else {"base64": base64.b64encode(body).decode()}
     return dumps([schema, content_type, kept, status, answer])
@@ -422,23 +585,26 @@ def kinds() -> None:
         print(case("any", content_type, ""))
 
 
-def completions(seed: int, count: int) -> None:
+BODIES = {"completions": random_body, "generations": random_generation, "components": random_components}
+
+
+def bodies(what: str, seed: int, count: int) -> None:
     r = random.Random(seed)
     seen = set()
     while len(seen) < count:
-        body = random_body(r)
+        body = BODIES[what](r)
         if body not in seen:
             seen.add(body)
-            print(case("completions", None, body))
+            print(case(what, None, body))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["kinds", "completions"])
+    parser.add_argument("what", choices=["kinds", *BODIES])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=200)
     args = parser.parse_args()
     if args.what == "kinds":
         kinds()
     else:
-        completions(args.seed, args.count)
+        bodies(args.what, args.seed, args.count)

@@ -1,0 +1,169 @@
+package codesuggestions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"aigw/engine"
+	"aigw/gateway/metrics"
+	"aigw/gateway/requestlog"
+	"aigw/gateway/serving"
+	"aigw/gateway/wire"
+)
+
+// suggestion is a request on its way from the prompt to the answer.
+type suggestion struct {
+	file      File
+	own       string // the caller's own prompt, all texts of it; empty where the gateway wrote it
+	streaming bool
+	model     *serving.Model
+	used      usage
+	work      engine.Request
+	// clean is the post-processing of a whole text.
+	clean func(text string) string
+	// filter is the post-processing of a stream.
+	filter filter
+	reply  reply
+	// enough is when a text that has begun is long enough; zero is never.
+	enough time.Time
+}
+
+// filter cleans a text that comes in pieces.
+type filter interface {
+	// Write takes a piece and returns what is decided by now.
+	Write(piece string) string
+	// Ended reports that nothing that may follow would be passed on.
+	Ended() bool
+	// End returns the rest.
+	End() string
+}
+
+// reply is the form of an answer, which differs between the versions of the API.
+type reply interface {
+	whole(s *suggestion, text string) any
+	stream(c *gin.Context, s *suggestion, timeout time.Duration) stream
+}
+
+// stream is an answer in pieces.
+type stream interface {
+	Started() bool
+	Write(piece string) error
+	End()
+	Break()
+}
+
+// answer has the text generated and answers. ctx is that of the request, or one that ends sooner.
+func (room *Room) answer(ctx context.Context, c *gin.Context, s *suggestion) {
+	inference := metrics.Inference{Engine: engineName, Model: s.model.DisplayName(), Feature: metrics.CodeSuggestions, Streaming: s.streaming}
+	if s.work.Class == engine.Completion && s.own == "" {
+		room.Metrics.ObservePrompt(inference, "prefix", len(s.file.Above), s.used.prefix)
+		room.Metrics.ObservePrompt(inference, "suffix", len(s.file.Below), s.used.suffix)
+	}
+	ctx, cancel := context.WithTimeout(ctx, room.Budget)
+	defer cancel()
+	out := &output{suggestion: s, direct: s.streaming && !room.WholeAnswers, stream: s.reply.stream(c, s, room.WriteTimeout)}
+
+	end := room.Metrics.Begin(inference)
+	failed := true // also when Generate panics
+	defer func() { end(failed) }()
+	start := time.Now()
+	result, err := s.model.Generator.Generate(ctx, s.work, out.emit)
+	superseded := err != nil && errors.Is(context.Cause(ctx), errSuperseded)
+	if err == nil {
+		err = out.finish()
+	}
+	failed = err != nil && !superseded && out.clientGone == nil && c.Request.Context().Err() == nil
+	logInference(c, s, result, out.text.String(), time.Since(start))
+
+	switch {
+	case superseded && c.Request.Context().Err() == nil:
+		room.nothing(c, out)
+	case err != nil && out.stream.Started():
+		requestlog.Add(c.Request.Context(), slog.String("model_exception_message", err.Error()))
+		out.stream.Break()
+	case err != nil:
+		wire.Failure(c, err)
+	case out.direct, s.streaming && s.own == "":
+		if !out.direct {
+			err = out.stream.Write(out.text.String())
+		}
+		if err == nil {
+			out.stream.End()
+		}
+	default:
+		s.used.Output = result.OutputTokens
+		c.Header("Server-Timing", serverTiming(result))
+		wire.JSON(c, http.StatusOK, s.reply.whole(s, s.clean(out.text.String())))
+	}
+}
+
+// nothing answers a request whose text nobody wants any more.
+func (room *Room) nothing(c *gin.Context, out *output) {
+	requestlog.Add(c.Request.Context(), slog.Bool("superseded", true))
+	if out.suggestion.streaming {
+		out.stream.End()
+		return
+	}
+	wire.JSON(c, http.StatusOK, out.suggestion.reply.whole(out.suggestion, ""))
+}
+
+// output takes the pieces of a text as they are generated.
+type output struct {
+	*suggestion
+	direct     bool // pieces go to the client at once
+	stream     stream
+	text       strings.Builder
+	useful     bool // the filter has passed text on
+	clientGone error
+}
+
+func (o *output) emit(piece string) error {
+	cleaned := o.filter.Write(piece)
+	o.useful = o.useful || strings.TrimSpace(cleaned) != ""
+	if o.streaming {
+		piece = cleaned
+	}
+	if err := o.pass(piece); err != nil {
+		return err
+	}
+	if o.filter.Ended() || o.late() {
+		return engine.ErrEnough
+	}
+	return nil
+}
+
+// late reports that the time for writing is over and there is something to show for it.
+func (o *output) late() bool {
+	return o.useful && !o.enough.IsZero() && time.Now().After(o.enough)
+}
+
+// finish passes on what the filter still holds.
+func (o *output) finish() error {
+	if o.streaming {
+		return o.pass(o.filter.End())
+	}
+	return nil
+}
+
+func (o *output) pass(piece string) error {
+	o.text.WriteString(piece)
+	if o.direct && piece != "" {
+		o.clientGone = o.stream.Write(piece)
+	}
+	return o.clientGone
+}
+
+// serverTiming says where the time went, in the form of https://www.w3.org/TR/server-timing/.
+// Durations are milliseconds.
+func serverTiming(r engine.Result) string {
+	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+	return fmt.Sprintf(`queue;dur=%.1f, prefill;dur=%.1f;desc="%d tokens, %d reused", decode;dur=%.1f;desc="%d tokens"`,
+		ms(r.Queue), ms(r.Prefill), r.PromptTokens, r.CachedTokens, ms(r.Decode), r.OutputTokens)
+}
