@@ -260,9 +260,11 @@ type reply struct {
 	text   string
 }
 
-func (r *running) complete(body string) reply {
+func (r *running) complete(body string) reply { return r.post("/v2/code/completions", body) }
+
+func (r *running) post(path, body string) reply {
 	r.t.Helper()
-	res, err := http.Post(r.url+"/v2/code/completions", "application/json", strings.NewReader(body))
+	res, err := http.Post(r.url+path, "application/json", strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)
 	}
