@@ -41,6 +41,11 @@ func (b *benchmark) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if b.wants("speculation") {
+		if err := b.compareSpeculation(ctx); err != nil {
+			return err
+		}
+	}
 	if b.wantsServers() {
 		if err := b.compareServers(ctx); err != nil {
 			return err

@@ -27,7 +27,7 @@ func openInProcess(ctx context.Context, set settings, test decodeTest, log *slog
 	e, err := engine.Load(ctx, engine.Options{
 		Model: set.Model, Context: prompt + output, Parallel: 1, Threads: set.Threads,
 		// llama.cpp cuts llama-bench's batch to its context in the same way.
-		Batch: min(set.Batch, prompt+output), GPULayers: set.GPULayers, FlashAttention: set.FlashAttention,
+		Batch: min(set.Batch, prompt+output), Draft: -1, GPULayers: set.GPULayers, FlashAttention: set.FlashAttention,
 		CacheTypeK: set.CacheTypeK, CacheTypeV: set.CacheTypeV, Logger: log,
 	})
 	if err != nil {

@@ -82,7 +82,7 @@ type options struct {
 }
 
 // scenarioNames are what -only understands, in the order in which they run.
-var scenarioNames = []string{"engine", "busy", "stream", "latency", "crowd"}
+var scenarioNames = []string{"engine", "busy", "speculation", "stream", "latency", "crowd"}
 
 // parseFlags writes the help that -help asks for to help; errors are the caller's to print.
 func parseFlags(args []string, help io.Writer) (options, error) {

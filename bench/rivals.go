@@ -14,10 +14,11 @@ type rivals struct {
 
 // Numbers of prompts: each scenario has its own, so that no prompt is sent twice.
 const (
-	warmUpPrompts  = 0
-	streamPrompts  = 10_000
-	latencyPrompts = 20_000
-	crowdPrompts   = 30_000
+	warmUpPrompts      = 0
+	streamPrompts      = 10_000
+	latencyPrompts     = 20_000
+	crowdPrompts       = 30_000
+	speculationPrompts = 40_000
 )
 
 // warmUp lets both sides answer once, and makes sure that they read the same prompt: equal text

@@ -181,11 +181,13 @@ type Totals struct {
 	Requests     uint64 // finished, whatever the reason
 	Refused      uint64 // refused because the queue was full
 	Steps        uint64
-	Aborted      uint64        // steps that ended early because nobody wanted them any more
-	PromptTokens uint64        // computed, not those taken from the cache
-	CachedTokens uint64        // taken from the cache
-	OutputTokens uint64        // generated
-	Busy         time.Duration // time spent in steps
+	Aborted      uint64 // steps that ended early because nobody wanted them any more
+	PromptTokens uint64 // computed, not those taken from the cache
+	CachedTokens uint64 // taken from the cache
+	OutputTokens uint64 // generated
+	// DraftTokens were guessed and computed along; AcceptedTokens of them came true.
+	DraftTokens, AcceptedTokens uint64
+	Busy                        time.Duration // time spent in steps
 }
 
 // State is what an engine is doing now.

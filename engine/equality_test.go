@@ -15,7 +15,7 @@ import (
 	"aigw/models"
 )
 
-// Sharing, slicing and company must not change what a model says. Kernels are not batch
+// Sharing, slicing, guesses and company must not change what a model says. Kernels are not batch
 // invariant, so logits differ in their last digits and a near-tie can fall the other way. What
 // is asked for is therefore: greedy token ids are those of a plain run of one sequence in a
 // context of its own, up to the first position where the plain run's two best tokens are closer
@@ -135,8 +135,9 @@ func TestSharingSlicingAndCompanyDoNotChangeTheAnswer(t *testing.T) {
 	if err := llama.Quantize(testmodel.Path(t), full, llama.FileF32, 2); err != nil {
 		t.Fatal(err)
 	}
-	load := func(cells int) *Engine {
-		e, err := Load(ctx, Options{Model: full, Context: cells, Parallel: 8, Queue: 16, Threads: testThreads})
+	load := func(o Options) *Engine {
+		o.Model, o.Parallel, o.Queue, o.Threads = full, 8, 16, testThreads
+		e, err := Load(ctx, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +148,7 @@ func TestSharingSlicingAndCompanyDoNotChangeTheAnswer(t *testing.T) {
 		})
 		return e
 	}
-	big := load(8192)
+	big := load(Options{Context: 8192, Draft: -1})
 	var prompts [][]models.Token
 	for _, text := range corpus() {
 		ids, err := big.Vocabulary().Tokenize(text)
@@ -241,12 +242,25 @@ func TestSharingSlicingAndCompanyDoNotChangeTheAnswer(t *testing.T) {
 		}
 	})
 	t.Run("heads evicted, cells fragmented", func(t *testing.T) {
-		small := load(1536) // fits two of the long prompts
+		small := load(Options{Context: 1536, Draft: -1}) // fits two of the long prompts
 		reused := 0
 		reused += everybody(t, small, all)
 		reused += everybody(t, small, backwards)
 		if reused == 0 {
 			t.Error("nothing was reused: the test did not test")
+		}
+	})
+	t.Run("with guesses, right and wrong", func(t *testing.T) {
+		guessing := load(Options{Context: 8192, draftAlways: true})
+		for _, i := range all {
+			ids, _ := run(t, guessing, i)
+			compare(t, i, ids)
+		}
+		everybody(t, guessing, backwards)
+		n := guessing.State()
+		t.Logf("%d of %d guesses came true", n.AcceptedTokens, n.DraftTokens)
+		if n.AcceptedTokens == 0 || n.AcceptedTokens == n.DraftTokens {
+			t.Error("guesses were not both right and wrong: the test did not test")
 		}
 	})
 	t.Logf("%d of %d runs are equal to the end", equal, runs)

@@ -29,7 +29,7 @@ func (e *Engine) loop() {
 		}
 		began := time.Now()
 		err := e.ctx.Step(&step)
-		if err == nil {
+		if err == nil && plan.Drafted == 0 {
 			pilot.observe(tokens, rows, time.Since(began))
 		}
 		e.settle(plan, &step, flying, err, began)
@@ -76,7 +76,7 @@ func (e *Engine) fill(step *llama.Step, plan *sched.Plan, flying *[]*generation)
 	}
 	step.Tokens, step.Pos, step.Seqs, step.Outputs = plan.Tokens, plan.Pos, plan.Seqs, plan.Outputs
 	for _, row := range plan.Rows {
-		step.Rows = append(step.Rows, llama.Row{Batch: int32(row.Index), Sampler: e.gens[row.ID].sampler})
+		step.Rows = append(step.Rows, llama.Row{Batch: int32(row.Index), Sampler: e.gens[row.ID].sampler, Draft: row.Draft})
 	}
 	for _, id := range plan.Work {
 		g := e.gens[id]
@@ -100,6 +100,7 @@ func (e *Engine) settle(plan *sched.Plan, step *llama.Step, flying []*generation
 	switch {
 	case err == nil:
 		e.totals.PromptTokens += uint64(len(plan.Tokens) - len(plan.Rows))
+		e.totals.DraftTokens += uint64(plan.Drafted)
 		e.advance(plan, step, now, now.Sub(began))
 	case errors.Is(err, llama.ErrAborted):
 		e.totals.Aborted++
@@ -130,7 +131,7 @@ func (e *Engine) fail(gens []*generation, err error) {
 // errNotANumber ends a generation whose logits are of no use.
 var errNotANumber = errors.New("the model's output is not a number; the weights or the KV cache are damaged")
 
-// advance gives each row's generation its token.
+// advance gives each row's generation its token. Rows behind a wrong guess have none.
 func (e *Engine) advance(plan *sched.Plan, step *llama.Step, now time.Time, took time.Duration) {
 	for i, row := range plan.Rows {
 		if g := e.gens[row.ID]; g != nil && step.Bad[i] {
@@ -142,7 +143,10 @@ func (e *Engine) advance(plan *sched.Plan, step *llama.Step, now time.Time, took
 	}
 	e.sched.Computed(step.Sampled, took)
 	for i, row := range plan.Rows {
-		if g := e.gens[row.ID]; g != nil {
+		if g := e.gens[row.ID]; g != nil && step.Sampled[i] >= 0 {
+			if row.Draft {
+				e.totals.AcceptedTokens++
+			}
 			e.give(g, step.Sampled[i], now)
 		}
 	}

@@ -22,6 +22,7 @@ type Options struct {
 	Threads   int               // CPU threads; 0: as many as this process may use
 	Batch     int               // most tokens of one step; 0: DefaultBatch
 	Slice     int               // prompt tokens of a step that are computed whatever they cost; 0: DefaultSlice
+	Draft     int               // most guessed tokens of a step; 0: DefaultDraft; negative: none
 	StepTime  time.Duration     // how long a step may take while somebody decodes; 0: 100 ms, 35 ms with a GPU
 	IdleTime  time.Duration     // how long a step may take while nobody does; 0: 250 ms
 	GPULayers int               // layers to keep on the GPU; negative: all that a GPU build can
@@ -33,6 +34,8 @@ type Options struct {
 	BackendDir string             // where ggml's plug-ins are, for programs linked dynamically; empty: beside libggml
 	Logger     *slog.Logger       // nil: slog.Default()
 	Progress   func(done float32) // called while weights load, from 0 to 1; may be nil
+
+	draftAlways bool // tests: guess whether it pays or not
 }
 
 const (
@@ -44,6 +47,8 @@ const (
 	DefaultBatch = 512
 	// DefaultSlice tokens are nearly free beside the rows of a step on most machines.
 	DefaultSlice = 16
+	// DefaultDraft is where even text that repeats itself gains little more.
+	DefaultDraft = 12
 )
 
 // modelOptions are those of the binding.
@@ -68,11 +73,13 @@ func (o Options) settle(m *llama.Model) (settings, error) {
 	batch := or(o.Batch, DefaultBatch)
 	c := llama.ContextOptions{
 		Context: cells, Batch: batch, MicroBatch: batch,
-		MaxSeqs: or(o.Parallel, DefaultParallel), MaxOutputs: or(o.Parallel, DefaultParallel),
+		MaxSeqs: or(o.Parallel, DefaultParallel),
 		// runtime.NumCPU follows the affinity mask, GOMAXPROCS also a container's CPU quota.
 		Threads: or(o.Threads, min(runtime.NumCPU(), runtime.GOMAXPROCS(0))),
 		Unified: true, OffloadKV: true,
 	}
+	draft := max(min(or(o.Draft, DefaultDraft), batch-c.MaxSeqs), 0)
+	c.MaxOutputs = c.MaxSeqs + draft
 	var err error
 	if c.FlashAttention, err = parseFlashAttention(o.FlashAttention); err != nil {
 		return settings{}, err
@@ -89,7 +96,7 @@ func (o Options) settle(m *llama.Model) (settings, error) {
 		sched: sched.Config{
 			Cells: cells, Rows: c.MaxSeqs, BatchTokens: batch,
 			SliceTokens: or(o.Slice, DefaultSlice), Queue: or(o.Queue, DefaultQueue),
-			StepTime: o.stepTime(), IdleTime: o.IdleTime,
+			StepTime: o.stepTime(), IdleTime: o.IdleTime, DraftTokens: draft, DraftAlways: o.draftAlways,
 			// A sliding window recycles cells behind our back, a recurrent state cannot be
 			// rolled back: such models compute every prompt anew.
 			Reuse: m.SlidingWindow() == 0 && !m.IsRecurrent() && !m.IsHybrid(),

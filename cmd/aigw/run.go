@@ -38,6 +38,7 @@ func runCommand() *cli.Command {
 			&cli.IntFlag{Name: "queue", Value: engine.DefaultQueue, Usage: "most requests that wait; more are answered 429", EnvVars: []string{"AIGW_QUEUE"}},
 			&cli.IntFlag{Name: "batch", Value: engine.DefaultBatch, Usage: "most tokens computed in one step", EnvVars: []string{"AIGW_BATCH"}},
 			&cli.IntFlag{Name: "slice", Value: engine.DefaultSlice, Usage: "prompt tokens that are computed in every step, whatever they cost", EnvVars: []string{"AIGW_SLICE"}},
+			&cli.IntFlag{Name: "draft-tokens", Value: engine.DefaultDraft, Usage: "most tokens of a step that are guessed from what the text repeats (0: none)", EnvVars: []string{"AIGW_DRAFT_TOKENS"}},
 			&cli.DurationFlag{Name: "step-time", Usage: "how long a step may take while somebody's answer is being written", DefaultText: "100ms, 35ms with a GPU", EnvVars: []string{"AIGW_STEP_TIME"}},
 			&cli.DurationFlag{Name: "completion-time", Value: 2500 * time.Millisecond, Usage: "how long a completion that is not streamed is written; what there is by then is the answer (0: to its end)", EnvVars: []string{"AIGW_COMPLETION_TIME"}},
 			&cli.BoolFlag{Name: "strict-models", Usage: "refuse requests that name a model which is not loaded, instead of answering with the nearest that is", EnvVars: []string{"AIGW_STRICT_MODELS"}},
@@ -149,6 +150,9 @@ func (s *server) load(ctx context.Context) (*loaded, error) {
 	o := s.model.options(s.cli, s.log)
 	o.Parallel, o.Queue = s.cli.Int("parallel"), s.cli.Int("queue")
 	o.Batch, o.Slice, o.StepTime = s.cli.Int("batch"), s.cli.Int("slice"), s.cli.Duration("step-time")
+	if o.Draft = s.cli.Int("draft-tokens"); o.Draft == 0 {
+		o.Draft = -1 // 0 is the engine's own choice
+	}
 	o.Progress = func(done float32) {
 		s.gateway.Loading(s.model.name, float64(done))
 		shown.set(done)
@@ -253,6 +257,9 @@ func checkRunFlags(c *cli.Context) error {
 		if n := c.Int(name); n < 1 {
 			return usagef("--%s %d: at least 1 is needed", name, n)
 		}
+	}
+	if n := c.Int("draft-tokens"); n < 0 {
+		return usagef("--draft-tokens %d: 0 or more are needed", n)
 	}
 	if n := c.Int64("max-body"); n < 1 {
 		return usagef("--max-body %d: at least 1 is needed", n)

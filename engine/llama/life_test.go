@@ -56,7 +56,7 @@ func TestOpenCountsWhatIsAlive(t *testing.T) {
 	check("closed model", Objects{Models: 1, Contexts: 1, ThreadPools: 1, Samplers: 1})
 	var step Step
 	last := step.add(0, 0, 1, 2, 3)
-	step.Rows = append(step.Rows, Row{last, s})
+	step.Rows = append(step.Rows, Row{Batch: last, Sampler: s})
 	if err := c.Step(&step); err != nil {
 		t.Errorf("step after the model was closed: %v", err)
 	}
@@ -143,6 +143,7 @@ func TestUseAfterClose(t *testing.T) {
 
 // Close during a step frees when the step has ended.
 func TestCloseDuringAStep(t *testing.T) {
+	testModel(t) // shared by all tests, and may be loaded here first
 	before := Open()
 	c := newContext(t, ContextOptions{Context: 512, MicroBatch: 64})
 	tokens := make([]Token, 256)
@@ -155,7 +156,7 @@ func TestCloseDuringAStep(t *testing.T) {
 	}
 	var s Step
 	last := s.add(0, 0, tokens...)
-	s.Rows = append(s.Rows, Row{last, sampler})
+	s.Rows = append(s.Rows, Row{Batch: last, Sampler: sampler})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for c.DecodedTokens() == 0 {

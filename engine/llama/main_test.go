@@ -131,7 +131,7 @@ func greedy(t testing.TB, c *Context, seq SeqID, from Pos, feed []Token, n int) 
 	for len(out) < n {
 		s.Reset()
 		last := s.add(seq, from, feed...)
-		s.Rows = append(s.Rows, Row{last, sampler})
+		s.Rows = append(s.Rows, Row{Batch: last, Sampler: sampler})
 		mustStep(t, c, &s)
 		if len(s.Sampled) != 1 || s.Bad[0] {
 			t.Fatalf("sampled %v, bad %v", s.Sampled, s.Bad)

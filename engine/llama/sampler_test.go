@@ -333,7 +333,7 @@ func TestPenaltyLeavesTheRowOfAContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Ops = append(s.Ops, SeqOp{Kind: OpRemove, From: 0, To: -1})
-	s.Rows = append(s.Rows, Row{last, sampler})
+	s.Rows = append(s.Rows, Row{Batch: last, Sampler: sampler})
 	mustStep(t, c, &s)
 	got, err := c.Logits(int(last))
 	if err != nil {

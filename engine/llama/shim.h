@@ -173,6 +173,7 @@ typedef struct {
 	int8_t *output;
 	int32_t *row;           // index into the batch
 	aigw_sampler **sampler; // one for each row
+	int8_t *draft;          // this row's token in the batch is a guess at what the row before draws
 
 	int32_t *sampled;
 	int8_t *bad;

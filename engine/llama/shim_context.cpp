@@ -45,6 +45,7 @@ void publish(aigw_context *c) {
 	s.sampler = c->sampler.data();
 	s.sampled = c->sampled.data();
 	s.bad = c->bad.data();
+	s.draft = c->draft.data();
 }
 
 void resize(aigw_context *c, int32_t n_ops, int32_t n_rows) {
@@ -53,6 +54,7 @@ void resize(aigw_context *c, int32_t n_ops, int32_t n_rows) {
 	c->sampler.resize(n_rows);
 	c->sampled.resize(n_rows);
 	c->bad.resize(n_rows);
+	c->draft.resize(n_rows);
 	publish(c);
 }
 
@@ -100,6 +102,11 @@ int32_t run(aigw_context *c) {
 	if (s.decode != 0) return AIGW_DECODE;
 
 	for (int32_t i = 0; i < s.n_rows; i++) {
+		if (s.draft[i] && s.sampled[i - 1] != s.token[s.row[i]]) { // the guess was wrong
+			s.sampled[i] = LLAMA_TOKEN_NULL;
+			s.bad[i] = false;
+			continue;
+		}
 		float *logits = llama_get_logits_ith(c->ctx, s.row[i]);
 		if (!logits) return AIGW_NO_ROW;
 		int32_t token = LLAMA_TOKEN_NULL;

@@ -33,7 +33,7 @@ struct aigw_context {
 	std::vector<aigw_op> ops;
 	std::vector<int32_t> token, pos, seq, n_seq, row, sampled;
 	std::vector<int32_t *> seq_of;
-	std::vector<int8_t> output, bad;
+	std::vector<int8_t> output, bad, draft;
 	std::vector<aigw_sampler *> sampler;
 	std::vector<llama_token_data> candidates;
 };

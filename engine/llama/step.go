@@ -38,6 +38,9 @@ type SeqOp struct {
 type Row struct {
 	Batch   int32 // index into the batch; that token must have Outputs set
 	Sampler *Sampler
+	// Draft: that token is a guess at what the row before samples. If it is wrong the row's
+	// logits follow a text that is none: nothing is sampled and the sampler is left alone.
+	Draft bool
 }
 
 // DecodeCode is what llama_decode returned.
@@ -67,7 +70,8 @@ type Step struct {
 
 	Rows []Row
 
-	// Sampled has a token for each row. The sampler has accepted it as part of its text.
+	// Sampled has a token for each row, or -1 behind a wrong guess. The sampler has accepted it as
+	// part of its text.
 	Sampled []Token
 	// Bad tells for each row that its logits hold NaN or +Inf, or nothing but -Inf: no token was sampled.
 	Bad []bool
@@ -211,6 +215,9 @@ func (c *Context) checkBatch(s *Step) error {
 		if r.Batch < 0 || int(r.Batch) >= n || !s.Outputs[r.Batch] {
 			return fmt.Errorf("%w: row %d is token %d of a batch of %d", ErrNoLogits, i, r.Batch, n)
 		}
+		if r.Draft && (i == 0 || s.Rows[i-1].Batch >= r.Batch) {
+			return fmt.Errorf("%w: row %d guesses what no row before it samples", ErrNoLogits, i)
+		}
 		if r.Sampler == nil {
 			return fmt.Errorf("%w: row %d", ErrNoSampler, i)
 		}
@@ -276,9 +283,14 @@ func (c *Context) fill(s *Step) error {
 	}
 	row := unsafe.Slice((*int32)(a.row), len(s.Rows))
 	sampler := unsafe.Slice(a.sampler, len(s.Rows))
+	draft := unsafe.Slice((*int8)(a.draft), len(s.Rows))
 	for i, r := range s.Rows {
 		row[i] = r.Batch
 		sampler[i] = r.Sampler.h
+		draft[i] = 0
+		if r.Draft {
+			draft[i] = 1
+		}
 	}
 	return nil
 }

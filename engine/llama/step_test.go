@@ -147,14 +147,14 @@ func TestStepRefuses(t *testing.T) {
 		{"sequence 256", c, one(1, 0, MaxSeq), ErrSeqRange},
 		{"sequence above MaxSeqs, divided", split, one(1, 0, 4), ErrSeqRange},
 		{"too many outputs", c, outputs, ErrTooManyOutputs},
-		{"row outside of the batch", c, rows(one(1, 0, 0), Row{1, sampler}), ErrNoLogits},
-		{"negative row", c, rows(one(1, 0, 0), Row{-1, sampler}), ErrNoLogits},
+		{"row outside of the batch", c, rows(one(1, 0, 0), Row{Batch: 1, Sampler: sampler}), ErrNoLogits},
+		{"negative row", c, rows(one(1, 0, 0), Row{Batch: -1, Sampler: sampler}), ErrNoLogits},
 		{"row without logits", c, Step{Tokens: []Token{1}, Pos: []Pos{0}, Seqs: []SeqID{0}, Outputs: []bool{false},
-			Rows: []Row{{0, sampler}}}, ErrNoLogits},
-		{"row of no batch", c, Step{Rows: []Row{{0, sampler}}}, ErrNoLogits},
-		{"no sampler", c, rows(one(1, 0, 0), Row{0, nil}), ErrNoSampler},
-		{"sampler of another vocabulary", c, rows(one(1, 0, 0), Row{0, small}), ErrSampler},
-		{"closed sampler", c, rows(one(1, 0, 0), Row{0, closed}), ErrClosed},
+			Rows: []Row{{Batch: 0, Sampler: sampler}}}, ErrNoLogits},
+		{"row of no batch", c, Step{Rows: []Row{{Batch: 0, Sampler: sampler}}}, ErrNoLogits},
+		{"no sampler", c, rows(one(1, 0, 0), Row{Batch: 0, Sampler: nil}), ErrNoSampler},
+		{"sampler of another vocabulary", c, rows(one(1, 0, 0), Row{Batch: 0, Sampler: small}), ErrSampler},
+		{"closed sampler", c, rows(one(1, 0, 0), Row{Batch: 0, Sampler: closed}), ErrClosed},
 		{"operation on sequence -1", c, ops(SeqOp{Kind: OpRemove, Seq: -1, To: -1}), ErrSeqRange},
 		{"operation on sequence 256", c, ops(SeqOp{Kind: OpKeep, Seq: MaxSeq}), ErrSeqRange},
 		{"copy to sequence 256", c, ops(SeqOp{Kind: OpCopy, Dst: MaxSeq, To: -1}), ErrSeqRange},
@@ -199,7 +199,7 @@ func TestBatchWithAGapIsRefused(t *testing.T) {
 	mustStep(t, c, &s)
 	s.Reset()
 	last := s.add(0, Pos(len(prompt))+1, 5)
-	s.Rows = append(s.Rows, Row{last, newSampler(t, SamplerOptions{})})
+	s.Rows = append(s.Rows, Row{Batch: last, Sampler: newSampler(t, SamplerOptions{})})
 	err := c.Step(&s)
 	var decode *DecodeError
 	if !errors.As(err, &decode) || decode.Code != DecodeInvalidBatch || s.Code != DecodeInvalidBatch || decode.Reason == "" {
@@ -256,7 +256,7 @@ func TestAbortCanBeRolledBack(t *testing.T) {
 	var s Step
 	s.add(0, confirmed, prompt[confirmed])
 	last := s.add(1, 0, more...)
-	s.Rows = append(s.Rows, Row{last, newSampler(t, SamplerOptions{})})
+	s.Rows = append(s.Rows, Row{Batch: last, Sampler: newSampler(t, SamplerOptions{})})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -312,7 +312,7 @@ func rowsStep(t testing.TB, c *Context, n int) (*Step, func()) {
 	s.Reset()
 	for seq := range n {
 		last := s.add(SeqID(seq), Pos(len(prompt)), prompt[0])
-		s.Rows = append(s.Rows, Row{last, newSampler(t, SamplerOptions{Temperature: 0.8, TopK: 40, TopP: 0.95, RepeatPenalty: 1.1})})
+		s.Rows = append(s.Rows, Row{Batch: last, Sampler: newSampler(t, SamplerOptions{Temperature: 0.8, TopK: 40, TopP: 0.95, RepeatPenalty: 1.1})})
 		s.Ops = append(s.Ops, SeqOp{Kind: OpRemove, Seq: SeqID(seq), From: Pos(len(prompt)), To: -1})
 	}
 	return s, func() { mustStep(t, c, s) }
@@ -384,5 +384,66 @@ func TestDecodedTokensCountsWhatIsGiven(t *testing.T) {
 	mustStep(t, c, &Step{Ops: []SeqOp{{Kind: OpCopy, Seq: 0, Dst: 1, From: 0, To: -1}}})
 	if got, want := c.DecodedTokens(), uint64(len(prompt)+4); got != want {
 		t.Errorf("a copy counts as tokens: %d, want %d", got, want)
+	}
+}
+
+// Rows behind a guess count as far as the guess is right: what was sampled is what one token at a
+// time would have given, also with a sampler that draws and penalises.
+func TestDraftRowsCountWhileTheGuessIsRight(t *testing.T) {
+	prompt := tokenize(t, story)
+	for name, o := range map[string]SamplerOptions{
+		"greedy": {}, "drawn": {Temperature: 0.9, TopK: 40, TopP: 0.95, RepeatPenalty: 1.3, RepeatLastN: 64, Seed: 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newContext(t, ContextOptions{MaxOutputs: 8})
+			want := make([]Token, 0, 6)
+			sampler := newSampler(t, o)
+			var s Step
+			feed, from := prompt, Pos(0)
+			for len(want) < cap(want) {
+				s.Reset()
+				s.Rows = append(s.Rows, Row{Batch: s.add(0, from, feed...), Sampler: sampler})
+				mustStep(t, c, &s)
+				want = append(want, s.Sampled[0])
+				from += Pos(len(feed))
+				feed = s.Sampled[:1:1]
+			}
+			for right := range 4 {
+				guess := slices.Clone(want[:4])
+				for i := right; i < len(guess); i++ {
+					guess[i] = want[i] + 1
+				}
+				sampler := newSampler(t, o)
+				s.Reset()
+				s.Ops = append(s.Ops, SeqOp{Kind: OpRemove, Seq: 0, From: 0, To: -1})
+				last := s.add(0, 0, append(slices.Clone(prompt), guess...)...)
+				for i := range last + 1 {
+					if at := int(i) - len(prompt) + 1; at >= 0 {
+						s.Outputs[i] = true
+						s.Rows = append(s.Rows, Row{Batch: i, Sampler: sampler, Draft: at > 0})
+					}
+				}
+				mustStep(t, c, &s)
+				expect := []Token{-1, -1, -1, -1, -1}
+				copy(expect, want[:right+1])
+				if !slices.Equal(s.Sampled, expect) || slices.Contains(s.Bad, true) {
+					t.Fatalf("%d right guesses: sampled %v, bad %v, want %v", right, s.Sampled, s.Bad, expect)
+				}
+				// The sampler has seen what counts, and only that.
+				s.Reset()
+				s.Ops = append(s.Ops, SeqOp{Kind: OpRemove, Seq: 0, From: Pos(len(prompt) + right), To: -1})
+				s.Rows = append(s.Rows, Row{Batch: s.add(0, Pos(len(prompt)+right), want[right]), Sampler: sampler})
+				mustStep(t, c, &s)
+				if s.Sampled[0] != want[right+1] {
+					t.Errorf("after %d right guesses: %d, want %d", right, s.Sampled[0], want[right+1])
+				}
+			}
+		})
+	}
+	c := newContext(t, ContextOptions{})
+	var s Step
+	s.Rows = append(s.Rows, Row{Batch: s.add(0, 0, 1), Sampler: newSampler(t, SamplerOptions{}), Draft: true})
+	if err := c.Step(&s); !errors.Is(err, ErrNoLogits) {
+		t.Errorf("a guess with no row before it: %v", err)
 	}
 }

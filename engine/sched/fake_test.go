@@ -14,10 +14,11 @@ type fakeModel struct {
 	seqs  map[int32]map[int]int // sequence -> position -> cell
 	state map[int]uint64        // cell -> hash of the tokens up to it
 	uses  map[int]int           // cell -> sequences that hold it
+	says  predictor
 }
 
 func newFakeModel(cells int) *fakeModel {
-	return &fakeModel{cells: cells, seqs: map[int32]map[int]int{}, state: map[int]uint64{}, uses: map[int]int{}}
+	return &fakeModel{cells: cells, seqs: map[int32]map[int]int{}, state: map[int]uint64{}, uses: map[int]int{}, says: byHistory}
 }
 
 // extend is splitmix64 over the state and the token.
@@ -31,17 +32,24 @@ func extend(state uint64, token int32) uint64 {
 // vocabulary is small, so that random prompts agree by chance.
 const vocabulary = 3
 
-func predict(state uint64) int32 { return int32(state % vocabulary) }
+// predictor says the token that follows position pos, up to which state is the history.
+type predictor func(state uint64, pos int) int32
+
+// byHistory is as good as random, and another history says something else.
+func byHistory(state uint64, _ int) int32 { return int32(state % vocabulary) }
+
+// inCircles says the same 15 tokens again and again.
+func inCircles(_ uint64, pos int) int32 { return int32(pos / 3 % 5) }
 
 // reference is what the model says after prompt, computed without any cache.
-func reference(prompt []int32, n int) []int32 {
+func reference(says predictor, prompt []int32, n int) []int32 {
 	var state uint64
 	for _, t := range prompt {
 		state = extend(state, t)
 	}
 	var out []int32
-	for range n {
-		t := predict(state)
+	for i := range n {
+		t := says(state, len(prompt)-1+i)
 		out = append(out, t)
 		state = extend(state, t)
 	}
@@ -120,7 +128,11 @@ func (m *fakeModel) run(p *Plan, partial bool) ([]int32, error) {
 		if !p.Outputs[row.Index] {
 			return nil, fmt.Errorf("row %d has no logits", row.Index)
 		}
-		sampled = append(sampled, predict(at[row.Index]))
+		token := m.says(at[row.Index], int(p.Pos[row.Index]))
+		if row.Draft && sampled[len(sampled)-1] != p.Tokens[row.Index] {
+			token = -1
+		}
+		sampled = append(sampled, token)
 	}
 	if n := len(p.Rows); n != countTrue(p.Outputs) {
 		return nil, fmt.Errorf("%d rows, %d outputs", n, countTrue(p.Outputs))
@@ -145,8 +157,8 @@ type reader struct {
 	got    []int32
 }
 
-func (r *reader) check() error {
-	if want := reference(r.prompt, len(r.got)); !slices.Equal(want, r.got) {
+func (r *reader) check(says predictor) error {
+	if want := reference(says, r.prompt, len(r.got)); !slices.Equal(want, r.got) {
 		return fmt.Errorf("prompt %v: got %v, a plain run says %v", r.prompt, r.got, want)
 	}
 	return nil

@@ -6,27 +6,50 @@ import (
 )
 
 // Computed confirms the step, which took that long: its tokens are in the cache. sampled has one
-// token for each row of the plan; it becomes the next token of that row's request.
+// token for each row of the plan; it becomes the next token of that row's request. Rows behind a
+// wrong guess have -1, and the cells of wrong guesses are removed before the next batch.
 func (s *Scheduler) Computed(sampled []int32, took time.Duration) {
-	if n := len(s.plan.Tokens); n > 0 {
+	p := &s.plan
+	if n := len(p.Tokens); n > 0 {
 		s.cost.observe(n, s.used(), took)
 		s.tree.Tick(n)
+		if n == len(p.Rows) {
+			s.spec.observe(n-p.Drafted, p.Drafted, s.used(), took)
+		}
+	}
+	for i, row := range p.Rows {
+		if r := s.byID[row.ID]; r != nil && sampled[i] >= 0 {
+			if len(r.tokens) == r.prompt { // the prompt's slice belongs to the caller
+				r.tokens = slices.Clip(r.tokens)
+			}
+			r.tokens = append(r.tokens, sampled[i])
+		}
 	}
 	for _, r := range s.runs {
 		if r.planned == r.computed {
 			continue
 		}
 		r.computed = r.planned
+		if len(r.draft) > 0 {
+			s.checkDraft(r)
+		}
 		// Others may share a prompt as soon as it is computed. Generated tokens join them at
 		// the end, not one by one.
 		s.retain(r, min(r.computed, r.prompt))
 	}
-	for i, row := range s.plan.Rows {
-		if r := s.byID[row.ID]; r != nil {
-			// The prompt's slice belongs to the caller: never append in place.
-			r.tokens = append(r.tokens[:len(r.tokens):len(r.tokens)], sampled[i])
-		}
+}
+
+// checkDraft takes back the guesses of r that did not come true: its tokens, to which the sampled
+// ones were added, say which did. All but the last one of them were in the batch.
+func (s *Scheduler) checkDraft(r *run) {
+	if wrong := r.computed - (len(r.tokens) - 1); wrong > 0 {
+		s.ops = append(s.ops, Op{Src: r.seq, From: len(r.tokens) - 1, To: End})
+		r.computed -= wrong
 	}
+	if right := len(r.draft) - (r.planned - r.computed); right >= 0 { // else it was cancelled meanwhile
+		s.spec.learn(r, right)
+	}
+	r.planned, r.draft = r.computed, nil
 }
 
 // Failed reports that the step's batch was not computed, or not to its end. Cells that it may
@@ -35,7 +58,7 @@ func (s *Scheduler) Failed() {
 	for _, r := range s.runs {
 		if r.planned > r.computed {
 			s.ops = append(s.ops, Op{Src: r.seq, From: r.computed, To: End})
-			r.planned = r.computed
+			r.planned, r.draft = r.computed, nil
 		}
 	}
 }

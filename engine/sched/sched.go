@@ -9,6 +9,7 @@
 //	2  waiting requests are admitted, by class and then by arrival, while there is a row, a
 //	   sequence id, and cells for their worst case; each starts from the longest prefix in the tree
 //	3  every running request that lacks one token gets it: that is decoding
+//	   3a  while no prompt waits, guesses at what follows are decoded along, as many as pay
 //	4  prompts fill the step, by class and then by admission, up to BatchTokens, and
 //	   4a  while somebody decodes, as far as the step is expected to end within StepTime, so that
 //	       nobody's stream stands still for long; but at least SliceTokens, or a large model on a
@@ -22,7 +23,8 @@
 //	   5b  when they are over RetainCells
 //	   5c  when the batch needs their cells
 //
-// What a step will take is predicted by a model fitted while running (cost.go).
+// What a step will take is predicted by a model fitted while running (cost.go); what guesses are
+// worth is measured (speculate.go).
 package sched
 
 import (
@@ -58,6 +60,10 @@ type Config struct {
 	RetainCells int
 	// StepTime bounds a step while somebody decodes, IdleTime while nobody does. 0 is 100 and 250 ms.
 	StepTime, IdleTime time.Duration
+	// DraftTokens is how many guessed tokens a step has at most; 0: none. Without Reuse there are
+	// none either: a cache that cannot be rolled back cannot take back a wrong guess.
+	DraftTokens int
+	DraftAlways bool // guess whether it pays or not: for tests
 }
 
 // Validate says what is wrong with c.
@@ -67,6 +73,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("cells (%d), slice tokens (%d) and queue (%d) must be positive", c.Cells, c.SliceTokens, c.Queue)
 	case c.Rows < 1 || c.Rows > MaxSeq/2:
 		return fmt.Errorf("%d parallel requests: from 1 to %d are possible", c.Rows, MaxSeq/2)
+	case c.DraftTokens < 0:
+		return fmt.Errorf("%d draft tokens: 0 or more are possible", c.DraftTokens)
 	case c.BatchTokens < c.Rows:
 		return fmt.Errorf("a batch of %d tokens cannot hold one token for each of %d requests", c.BatchTokens, c.Rows)
 	}
@@ -100,6 +108,9 @@ type Op struct {
 type Row struct {
 	ID    ID
 	Index int // in Plan.Tokens
+	// Draft: the token at Index is a guess at what the row before, of the same request, samples.
+	// If it is wrong there is no token for this row, which Computed is told by -1.
+	Draft bool
 }
 
 // Plan is one step: operations first, then one batch, then a token for each row.
@@ -111,6 +122,7 @@ type Plan struct {
 	Seqs    []int32
 	Outputs []bool // this token's logits are needed: it is some row's
 	Rows    []Row
+	Drafted int  // rows that are drafts
 	Work    []ID // requests that have tokens in the batch
 }
 
@@ -138,6 +150,10 @@ type run struct {
 	planned  int     // of the step under way; computed if it succeeds
 	lease    *prefix.Lease
 	admitted time.Time
+
+	draft        []int32 // guesses that follow tokens in the step under way
+	match        int     // tokens that the guess rests on
+	hits, trials float64 // guesses that came true and all that were tried, the last ones most
 }
 
 // worst is the number of cells that r may come to own beside its leased path.
@@ -162,6 +178,7 @@ type Scheduler struct {
 	plan    Plan
 	prompts []*run // of the step being planned
 	cost    cost
+	spec    speculation
 	service time.Duration // how long a request runs, smoothed
 }
 
@@ -176,6 +193,7 @@ func New(cfg Config) *Scheduler {
 	cfg.IdleTime = cmp.Or(cfg.IdleTime, 250*time.Millisecond)
 	s := &Scheduler{cfg: cfg, byID: map[ID]*run{}}
 	s.ids = newIDs(MaxSeq, cfg.Rows)
+	s.spec = newSpeculation(cfg.DraftTokens)
 	s.tree = prefix.New((*opList)(&s.ops), s.ids)
 	return s
 }
@@ -287,5 +305,5 @@ func (s *Scheduler) vacate(r *run) {
 	}
 	s.ops = append(s.ops, Op{Src: r.seq, From: 0, To: End})
 	s.ids.releaseLive(r.seq)
-	r.computed, r.planned = 0, 0
+	r.computed, r.planned, r.draft = 0, 0, nil
 }

@@ -20,6 +20,10 @@ type world struct {
 	readers map[ID]*reader
 	reused  int // prompt tokens that came from the cache
 	decoded map[ID]bool
+
+	guessed, guessedRight int
+	busy                  time.Duration // in steps
+	guess                 time.Duration // what a guess adds to a step
 }
 
 func newWorld(cfg Config) *world {
@@ -97,11 +101,21 @@ func (w *world) step(how result) (worked bool, err error) {
 	}
 	if len(p.Tokens) > 0 {
 		w.s.Computed(sampled, w.took(p))
+		w.busy += w.took(p)
 	}
 	for i, row := range p.Rows {
 		r := w.readers[row.ID]
+		if row.Draft {
+			w.guessed++
+		}
+		if r == nil || sampled[i] < 0 { // it has all it wanted, or a guess was wrong
+			continue
+		}
+		if row.Draft {
+			w.guessedRight++
+		}
 		r.got = append(r.got, sampled[i])
-		if err := r.check(); err != nil {
+		if err := r.check(w.m.says); err != nil {
 			return false, err
 		}
 		if len(r.got) == r.max {
@@ -125,7 +139,7 @@ func (w *world) check() error {
 
 // took is how long the step takes on a machine where a token costs 2 ms and a step 10.
 func (w *world) took(p *Plan) time.Duration {
-	return 10*time.Millisecond + time.Duration(len(p.Tokens))*2*time.Millisecond
+	return 10*time.Millisecond + time.Duration(len(p.Tokens)-p.Drafted)*2*time.Millisecond + time.Duration(p.Drafted)*w.guess
 }
 
 // drain runs until nobody waits.
@@ -150,7 +164,7 @@ func drawPrompt(t *rapid.T) []int32 {
 }
 
 func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
-	reused, failed := 0, 0
+	reused, failed, right, wrong := 0, 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := Config{
 			Cells:       rapid.IntRange(32, 96).Draw(t, "cells"),
@@ -160,6 +174,8 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 			Queue:       8,
 			Reuse:       rapid.IntRange(0, 9).Draw(t, "reuse") > 0,
 			ShareTokens: rapid.IntRange(1, 6).Draw(t, "share"),
+			DraftTokens: rapid.IntRange(0, 5).Draw(t, "draft"),
+			DraftAlways: rapid.Bool().Draw(t, "draft always"),
 		}
 		w := newWorld(cfg)
 		if rapid.Bool().Draw(t, "few ids") {
@@ -206,9 +222,11 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 			t.Fatalf("%d cells leaked", w.m.used())
 		}
 		reused += w.reused
+		right += w.guessedRight
+		wrong += w.guessed - w.guessedRight
 	})
-	if reused == 0 || failed == 0 {
-		t.Fatalf("reused %d tokens, %d failed steps: the test did not test", reused, failed)
+	if reused == 0 || failed == 0 || right == 0 || wrong == 0 {
+		t.Fatalf("reused %d tokens, %d failed steps, %d right and %d wrong guesses: the test did not test", reused, failed, right, wrong)
 	}
 }
 

@@ -26,8 +26,9 @@ func (s *Scheduler) Step(now time.Time) (*Plan, []Started, bool) {
 	s.follow()
 	p := &s.plan
 	p.Tokens, p.Pos, p.Seqs, p.Outputs = p.Tokens[:0], p.Pos[:0], p.Seqs[:0], p.Outputs[:0]
-	p.Rows, p.Work = p.Rows[:0], p.Work[:0]
+	p.Rows, p.Work, p.Drafted = p.Rows[:0], p.Work[:0], 0
 	// 3 decoding
+	s.speculate()
 	for _, r := range s.runs {
 		if r.decoding() {
 			s.add(r, 1)
@@ -153,9 +154,25 @@ func (s *Scheduler) add(r *run, n int) {
 	}
 	r.planned = r.computed + n
 	p.Work = append(p.Work, r.ID)
-	if r.planned == len(r.tokens) {
-		last := len(p.Tokens) - 1
-		p.Outputs[last] = true
-		p.Rows = append(p.Rows, Row{r.ID, last})
+	if r.planned < len(r.tokens) {
+		return
 	}
+	s.ask(r, false)
+	for i, t := range r.draft {
+		p.Tokens = append(p.Tokens, t)
+		p.Pos = append(p.Pos, int32(len(r.tokens)+i))
+		p.Seqs = append(p.Seqs, int32(r.seq))
+		p.Outputs = append(p.Outputs, false)
+		s.ask(r, true)
+	}
+	p.Drafted += len(r.draft)
+	r.planned += len(r.draft)
+}
+
+// ask plans a row behind the last token of the batch.
+func (s *Scheduler) ask(r *run, draft bool) {
+	p := &s.plan
+	last := len(p.Tokens) - 1
+	p.Outputs[last] = true
+	p.Rows = append(p.Rows, Row{r.ID, last, draft})
 }
