@@ -33,13 +33,7 @@ func (room *Room) Completions(c *gin.Context) {
 	if room.refusesCustomModel(c, request) {
 		return
 	}
-	ctx := c.Request.Context()
-	if at, known := placeOf(c.GetHeader("X-Gitlab-Global-User-Id"), request); known {
-		var end func()
-		ctx, end = room.typing.begin(ctx, at)
-		defer end()
-	}
-	room.complete(ctx, c, request, replyV2{})
+	room.complete(c, request, replyV2{})
 }
 
 // Warm computes what the completions of a model begin with, and what GitLab's own check asks for
@@ -61,11 +55,20 @@ func (room *Room) Warm(ctx context.Context, model *serving.Model) error {
 }
 
 // complete answers a request for the code at the cursor.
-func (room *Room) complete(ctx context.Context, c *gin.Context, request Request, as reply) {
+func (room *Room) complete(c *gin.Context, request Request, as reply) {
 	model, err := room.Models.Choose(serving.Completion, wanted(request))
 	if err != nil {
 		wire.Failure(c, err)
 		return
+	}
+	ctx := c.Request.Context()
+	at, known := placeOf(c.GetHeader("X-Gitlab-Global-User-Id"), request)
+	var question asked
+	if known {
+		question = askedBy(request, model.Name)
+		var end func()
+		ctx, end = room.typing.begin(ctx, at, question)
+		defer end()
 	}
 	maxTokens := min(maxCompletionTokens, max(1, model.ContextSize/2))
 	prompt, used, err := layOut(model, request, model.ContextSize-maxTokens)
@@ -79,7 +82,7 @@ func (room *Room) complete(ctx context.Context, c *gin.Context, request Request,
 		enough = time.Now().Add(room.CompletionTime)
 	}
 	escapes := model.Family == "mixtral" // it writes \_ for _, as in Markdown
-	room.answer(ctx, c, &suggestion{
+	s := &suggestion{
 		file:      file,
 		own:       request.readyPrompt(),
 		streaming: request.Stream,
@@ -101,7 +104,15 @@ func (room *Room) complete(ctx context.Context, c *gin.Context, request Request,
 		filter: newCompletionFilter(room.PostProcessing, file, escapes),
 		reply:  as,
 		enough: enough,
-	})
+	}
+	if known {
+		s.answered = func(text string) { room.typing.remember(at, question, text) }
+		if rest, ok := room.typing.remembered(at, request, question); ok {
+			room.again(c, s, rest)
+			return
+		}
+	}
+	room.answer(ctx, c, s)
 }
 
 // stops adds to the model's own stops the place from which on post-processing would cut.

@@ -43,8 +43,8 @@ type Options struct {
 // Room answers requests for code. It may be used concurrently.
 type Room struct {
 	Options
-	typing typing
+	typing *typing
 }
 
 // New returns a room.
-func New(o Options) *Room { return &Room{Options: o} }
+func New(o Options) *Room { return &Room{Options: o, typing: newTyping()} }

@@ -33,6 +33,8 @@ type suggestion struct {
 	reply  reply
 	// enough is when a text that has begun is long enough; zero is never.
 	enough time.Time
+	// answered is told the text of a good answer; it may be nil.
+	answered func(text string)
 }
 
 // filter cleans a text that comes in pieces.
@@ -90,17 +92,44 @@ func (room *Room) answer(ctx context.Context, c *gin.Context, s *suggestion) {
 		out.stream.Break()
 	case err != nil:
 		wire.Failure(c, err)
-	case out.direct, s.streaming && s.own == "":
+	case !room.json(s):
 		if !out.direct {
 			err = out.stream.Write(out.text.String())
 		}
 		if err == nil {
+			s.tell(out.text.String())
 			out.stream.End()
 		}
 	default:
 		s.used.Output = result.OutputTokens
 		c.Header("Server-Timing", serverTiming(result))
-		wire.JSON(c, http.StatusOK, s.reply.whole(s, s.clean(out.text.String())))
+		text := s.clean(out.text.String())
+		s.tell(text)
+		wire.JSON(c, http.StatusOK, s.reply.whole(s, text))
+	}
+}
+
+// json reports that the answer is JSON and not a stream. Where streaming is disabled, only that of
+// the caller's own prompt is.
+func (room *Room) json(s *suggestion) bool {
+	return !s.streaming || room.WholeAnswers && s.own != ""
+}
+
+func (s *suggestion) tell(text string) {
+	if s.answered != nil {
+		s.answered(text)
+	}
+}
+
+// again answers with a text that is known already.
+func (room *Room) again(c *gin.Context, s *suggestion, text string) {
+	requestlog.Add(c.Request.Context(), slog.Bool("typed_through", true))
+	if room.json(s) {
+		wire.JSON(c, http.StatusOK, s.reply.whole(s, text))
+		return
+	}
+	if out := s.reply.stream(c, s, room.WriteTimeout); out.Write(text) == nil {
+		out.End()
 	}
 }
 

@@ -31,7 +31,7 @@ func (room *Room) suggest(c *gin.Context, as reply) {
 	request := body.request(sendsContext(c.GetHeader("X-Gitlab-Language-Server-Version")))
 	room.count(request.File, nil)
 	if body.List[0].Type == editorCompletion {
-		room.complete(c.Request.Context(), c, request, as)
+		room.complete(c, request, as)
 		return
 	}
 	if request.PromptID != "" {

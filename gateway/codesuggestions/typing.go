@@ -2,9 +2,15 @@ package codesuggestions
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // errSuperseded is the cause of a context that ended because the same person asked again at the
@@ -27,34 +33,125 @@ func placeOf(user string, r Request) (place, bool) {
 	return p, user != ""
 }
 
-// typing knows the completion that runs at each place. Its zero value knows of none.
+// typing knows, for each place, the completion that runs there and the last one that was
+// answered. Texts of one person never reach another: the user is a part of the place.
 type typing struct {
 	mu      sync.Mutex
 	running map[place]*turn
+	last    *lru.Cache[place, shown]
 }
 
-type turn struct{ cancel context.CancelCauseFunc }
+const (
+	// placesKept and textKept bound the memory for what was answered: 4096 places, 10 MB at most
+	// beside the names.
+	placesKept = 4096
+	textKept   = 2048
+	// shownFor is how long an answer is good for somebody who types on. Other files may have
+	// changed meanwhile.
+	shownFor = time.Minute
+)
+
+func newTyping() *typing {
+	last, err := lru.New[place, shown](placesKept)
+	if err != nil {
+		panic(err) // only a size below one
+	}
+	return &typing{running: map[place]*turn{}, last: last}
+}
+
+// turn is a completion that runs.
+type turn struct {
+	cancel context.CancelCauseFunc
+	asked  asked
+	over   chan struct{} // closed when it was answered
+	waits  *turn         // that asked for the same before, and is waited for
+}
+
+// supersede ends t and what it waits for.
+func (t *turn) supersede() {
+	for ; t != nil; t = t.waits {
+		t.cancel(errSuperseded)
+	}
+}
+
+// asked tells requests apart.
+type asked struct {
+	rest  [sha256.Size]byte // of all that decides about the answer, but what is above the cursor
+	above [sha256.Size]byte
+	bytes int // above the cursor
+}
+
+func askedBy(r Request, model string) asked {
+	h := sha256.New()
+	// Strings and lists of strings: this cannot fail.
+	_ = json.NewEncoder(h).Encode([]any{model, r.File.Below, r.File.Language, r.Prompt, r.Messages, r.Context})
+	return asked{rest: [sha256.Size]byte(h.Sum(nil)), above: sha256.Sum256([]byte(r.File.Above)), bytes: len(r.File.Above)}
+}
+
+// shown is an answer that somebody may be typing through.
+type shown struct {
+	asked
+	text string
+	at   time.Time
+}
+
+// after returns what is left of the answer for somebody who has typed on to r, or has asked
+// for the same again.
+func (s shown) after(r Request, a asked) (rest string, ok bool) {
+	above := r.File.Above
+	if s.rest != a.rest || time.Since(s.at) > shownFor || len(above) < s.bytes || s.above != sha256.Sum256([]byte(above[:s.bytes])) {
+		return "", false
+	}
+	rest, ok = strings.CutPrefix(s.text, above[s.bytes:])
+	return rest, ok && strings.TrimSpace(rest) != ""
+}
 
 // begin ends the completion that runs at a place, and returns the context of the next one. end
 // must be called when that has been answered.
-func (t *typing) begin(ctx context.Context, at place) (next context.Context, end func()) {
+//
+// A completion that asks for the very same is not ended but waited for: remembered then has its
+// answer, if it got one.
+func (t *typing) begin(ctx context.Context, at place, a asked) (next context.Context, end func()) {
 	next, cancel := context.WithCancelCause(ctx)
-	mine := &turn{cancel}
+	mine := &turn{cancel: cancel, asked: a, over: make(chan struct{})}
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if before := t.running[at]; before != nil {
-		before.cancel(errSuperseded)
-	}
-	if t.running == nil {
-		t.running = map[place]*turn{}
+	before := t.running[at]
+	if before != nil && before.asked == a {
+		mine.waits = before
 	}
 	t.running[at] = mine
+	t.mu.Unlock()
+	if mine.waits == nil {
+		before.supersede()
+	} else {
+		select {
+		case <-before.over:
+		case <-next.Done():
+		}
+	}
 	return next, func() {
 		cancel(nil)
+		close(mine.over)
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if t.running[at] == mine {
 			delete(t.running, at)
 		}
 	}
+}
+
+// remember keeps an answer.
+func (t *typing) remember(at place, a asked, text string) {
+	if text != "" && len(text) <= textKept {
+		t.last.Add(at, shown{asked: a, text: text, at: time.Now()})
+	}
+}
+
+// remembered returns what is left of the last answer at a place, if r goes on from there.
+func (t *typing) remembered(at place, r Request, a asked) (rest string, ok bool) {
+	s, ok := t.last.Get(at)
+	if !ok {
+		return "", false
+	}
+	return s.after(r, a)
 }

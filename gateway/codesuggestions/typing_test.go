@@ -2,7 +2,9 @@ package codesuggestions_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -73,6 +75,104 @@ func TestANewerCompletionSupersedes(t *testing.T) {
 			}
 			if strings.Contains(s.Metrics(), `model_inferences_total{error="yes"`) {
 				t.Error("it is counted as an error")
+			}
+		})
+	}
+}
+
+// Who types what was suggested is answered with the rest of it; everything else is asked anew.
+func TestTypingThroughASuggestion(t *testing.T) {
+	const user, project = "u", `"project_path":"a/b"`
+	below := func(body string) string {
+		return strings.Replace(body, `"content_below_cursor":"`, `"content_below_cursor":"x`, 1)
+	}
+	for _, test := range []struct {
+		name, user, body string
+		want             string // of the text; empty: the model is asked
+	}{
+		{"the same again", user, typed("def ", project), "hello(name)"},
+		{"one character", user, typed("def h", project), "ello(name)"},
+		{"some of it", user, typed("def hello(", project), "name)"},
+		{"streamed", user, typed("def hello(", project+`,"stream":true`), "name)"},
+		{"all of it", user, typed("def hello(name)", project), ""},
+		{"something else", user, typed("def w", project), ""},
+		{"deleted", user, typed("de", project), ""},
+		{"changed above", user, typed("class hello(", project), ""},
+		{"changed below", user, below(typed("def hello(", project)), ""},
+		{"other files are known now", user, typed("def hello(", project+`,"context":[{"type":"file","name":"a","content":"b"}]`), ""},
+		{"another person", "v", typed("def hello(", project), ""},
+		{"nobody", "", typed("def hello(", project), ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := &gatewaytest.Generator{Pieces: []string{"hello", "(name)"}}
+			s := startChat(t, open, g)
+			if got := s.Do("POST", path, typed("def ", project), "X-Gitlab-Global-User-Id", user); !strings.Contains(got.Text, `"text":"hello(name)"`) {
+				t.Fatalf("first: %d %s", got.StatusCode, got.Text)
+			}
+			got := s.Do("POST", path, test.body, "X-Gitlab-Global-User-Id", test.user)
+			asked := len(g.Requests()) == 2
+			switch {
+			case got.StatusCode != http.StatusOK:
+				t.Errorf("%d %s", got.StatusCode, got.Text)
+			case test.want == "" && !asked:
+				t.Errorf("answered %s without asking the model", got.Text)
+			case test.want != "" && asked:
+				t.Error("the model was asked again")
+			case strings.Contains(test.body, `"stream":true`) && got.Text != test.want:
+				t.Errorf("streamed %q, want %q", got.Text, test.want)
+			case test.want != "" && !strings.Contains(test.body, `"stream":true`) && !strings.Contains(got.Text, `"text":"`+test.want+`"`):
+				t.Errorf("answered %s, want %q", got.Text, test.want)
+			}
+		})
+	}
+}
+
+// languages matches the metrics when two requests were read.
+var languages = regexp.MustCompile(`code_suggestions_prompt_language_total\{.*\} 2\n`)
+
+// Two requests for the very same at one time, as impatient editors send, are one for the model.
+func TestTheSameTwiceAtOnceIsComputedOnce(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		fails  bool // the first generation
+		asked  int
+		status int // of the first
+	}{
+		{"both are answered", false, 1, http.StatusOK},
+		{"the first fails", true, 2, http.StatusServiceUnavailable},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			release := make(chan struct{})
+			g := &gatewaytest.Generator{Pieces: []string{"text"}}
+			var once sync.Once
+			g.Wait = func(ctx context.Context, _ int) (err error) {
+				once.Do(func() {
+					<-release
+					if test.fails {
+						err = errors.New("broken")
+					}
+				})
+				return err
+			}
+			s := startChat(t, open, g)
+			ask := func() chan gatewaytest.Answer {
+				done := make(chan gatewaytest.Answer, 1)
+				go func() { done <- s.Do("POST", path, typed("x", ""), "X-Gitlab-Global-User-Id", "u") }()
+				return done
+			}
+			first := ask()
+			gatewaytest.Eventually(t, "the first request", func() bool { return g.Running() == 1 })
+			second := ask()
+			gatewaytest.Eventually(t, "the second request", func() bool { return languages.MatchString(s.Metrics()) })
+			close(release)
+			if got := <-first; got.StatusCode != test.status {
+				t.Errorf("first: %d %s", got.StatusCode, got.Text)
+			}
+			if got := <-second; got.StatusCode != http.StatusOK || !strings.Contains(got.Text, `"text":"text"`) {
+				t.Errorf("second: %d %s", got.StatusCode, got.Text)
+			}
+			if n := len(g.Requests()); n != test.asked {
+				t.Errorf("the model was asked %d times, want %d", n, test.asked)
 			}
 		})
 	}
