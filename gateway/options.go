@@ -8,6 +8,7 @@ import (
 	"aigw/gateway/auth"
 	"aigw/gateway/codesuggestions/postprocess"
 	"aigw/gateway/serving"
+	"aigw/gateway/usertoken"
 )
 
 // Options says how the server behaves. Its zero value is safe: authentication is on and refuses
@@ -15,6 +16,8 @@ import (
 type Options struct {
 	Auth   auth.Options
 	Logger *slog.Logger // nil is slog.Default
+	// Tokens says how tokens for editors are made; without a key none are.
+	Tokens usertoken.Options
 
 	// Models says which of several models answers a request.
 	Models serving.Rules

@@ -37,6 +37,7 @@ func (s *Server) routes() *gin.Engine {
 	router.POST("/v2/code/generations", s.code.Generations)
 	router.POST("/v3/code/completions", s.code.CompletionsV3)
 	router.POST("/v4/code/suggestions", s.code.Suggestions)
+	router.POST("/v1/code/user_access_token", s.tokens.Issue)
 
 	known := router.Routes()
 	router.NoRoute(func(c *gin.Context) { s.noRoute(c, known) })

@@ -19,6 +19,7 @@ import (
 	"aigw/gateway/codesuggestions"
 	"aigw/gateway/metrics"
 	"aigw/gateway/serving"
+	"aigw/gateway/usertoken"
 )
 
 // Server is the gateway. It is made by New, serves until it is shut down, and cannot be started
@@ -29,6 +30,7 @@ type Server struct {
 	metrics *metrics.Metrics
 	auth    *auth.Authenticator
 	code    *codesuggestions.Room
+	tokens  *usertoken.Room
 	engine  *gin.Engine
 	http    *http.Server
 
@@ -64,6 +66,7 @@ func New(o Options) *Server {
 		WholeAnswers:   o.WholeAnswers,
 		NoCustomModels: o.NoCustomModels,
 	})
+	s.tokens = usertoken.New(o.Tokens)
 	s.engine = s.routes()
 	s.http = &http.Server{
 		Handler:           s,
@@ -122,7 +125,7 @@ const levelCritical = slog.LevelError + 4
 // Serve answers requests on the listener until ctx ends or Shutdown is called, and returns when
 // the last one is answered. It closes the listener. An orderly end is nil.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
-	s.warnOfBypass(ctx)
+	go s.warnOfBypass(ctx)
 	defer context.AfterFunc(ctx, func() { _ = s.Shutdown(context.WithoutCancel(ctx)) })()
 	err := s.http.Serve(netutil.LimitListener(listener, s.options.MaxConnections))
 	if !errors.Is(err, http.ErrServerClosed) {
@@ -132,12 +135,23 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return s.shutdownErr
 }
 
+// warnOfBypass says again and again that authentication is bypassed, until the server stops: what
+// was switched on to find a fault must not be forgotten.
 func (s *Server) warnOfBypass(ctx context.Context) {
-	switch a := s.options.Auth; {
-	case a.BypassExternal:
-		s.options.Logger.Log(ctx, levelCritical, "authentication is bypassed: everybody who reaches this port may use the models")
-	case a.BypassExternalWithHeader:
-		s.options.Logger.Log(ctx, levelCritical, "authentication is bypassed for requests with the header Bypass-Auth: true")
+	text := s.options.Auth.BypassWarning()
+	if text == "" {
+		return
+	}
+	s.metrics.Bypassed()
+	for {
+		s.options.Logger.Log(ctx, levelCritical, text)
+		select {
+		case <-s.stopped:
+			return
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Minute):
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Version:   version, HideVersion: true,
 		Writer: stdout, ErrWriter: stderr,
 		Commands: []*cli.Command{
-			runCommand(), completeCommand(), tokenizeCommand(), modelsCommand(), versionCommand(),
+			runCommand(), completeCommand(), tokenizeCommand(), modelsCommand(), tokenCommand(), versionCommand(),
 		},
 		EnableBashCompletion: true,
 		// Errors are printed once, by run, and never end the process from inside a library.

@@ -201,9 +201,17 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+// start lets everybody in.
 func start(t *testing.T, args ...string) *running {
 	t.Helper()
 	t.Setenv("AIGW_AUTH__BYPASS_EXTERNAL", "true")
+	t.Setenv("AIGW_STATE_DIR", t.TempDir())
+	return startClosed(t, args...)
+}
+
+// startClosed asks for tokens.
+func startClosed(t *testing.T, args ...string) *running {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	r := &running{t: t, stop: stop, code: make(chan int, 1), log: &lockedBuffer{}}
 	args = append([]string{"aigw", "run", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--threads", "1"}, args...)

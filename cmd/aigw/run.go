@@ -12,7 +12,7 @@ import (
 
 	"aigw/engine"
 	"aigw/gateway"
-	"aigw/gateway/auth"
+	"aigw/gateway/auth/keyring"
 	"aigw/gateway/serving"
 
 	"github.com/urfave/cli/v2"
@@ -30,7 +30,7 @@ func runCommand() *cli.Command {
 			"  aigw run --litellm-config config.yaml\n" +
 			"  aigw run --model codegemma=/models/codegemma-7b.gguf --listen 0.0.0.0:5052 --parallel 16\n" +
 			"  AIGW_AUTH__BYPASS_EXTERNAL=true aigw run --model codestral.gguf    # to try it without GitLab",
-		Flags: append(modelFlags(),
+		Flags: append(append(modelFlags(), authFlags()...),
 			litellmFlag(),
 			&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the API", DefaultText: "127.0.0.1:5052", EnvVars: []string{"AIGW_LISTEN"}},
 			&cli.StringFlag{Name: "metrics-listen", Usage: "`ADDRESS` of the Prometheus metrics", DefaultText: "127.0.0.1:8082", EnvVars: []string{"AIGW_METRICS_LISTEN"}},
@@ -75,7 +75,12 @@ func serve(c *cli.Context) error {
 			return err
 		}
 	}
-	options, err := gatewayOptions(c, log)
+	options, err := gatewayOptions(c)
+	if err != nil {
+		return err
+	}
+	options.Logger = log
+	ring, err := authOptions(c, log, &options)
 	if err != nil {
 		return err
 	}
@@ -90,11 +95,11 @@ func serve(c *cli.Context) error {
 	}
 	defer metrics.Close()
 
-	s := &server{cli: c, log: log, gateway: gateway.New(options), model: model, url: "http://" + api.Addr().String()}
+	s := &server{cli: c, log: log, gateway: gateway.New(options), model: model, ring: ring, url: "http://" + api.Addr().String()}
 	log.Info("listening", "url", s.url, "metrics", "http://"+metrics.Addr().String()+"/metrics", "version", version)
-	if !options.Auth.BypassExternal && !options.Auth.BypassExternalWithHeader {
+	if options.Auth.BypassWarning() == "" && noIssuer(c) {
 		log.Warn("authentication is on and no issuer is configured: every API request is refused with 401. " +
-			"To try the gateway on this machine, start it with AIGW_AUTH__BYPASS_EXTERNAL=true")
+			"Name your GitLab with AIGW_GITLAB_URL; to try the gateway on this machine, start it with AIGW_AUTH__BYPASS_EXTERNAL=true")
 	}
 	return s.run(c.Context, api, metrics)
 }
@@ -105,6 +110,7 @@ type server struct {
 	log     *slog.Logger
 	gateway *gateway.Server
 	model   *modelFile // nil: none was asked for
+	ring    *keyring.Ring
 	url     string
 }
 
@@ -112,6 +118,7 @@ type server struct {
 func (s *server) run(ctx context.Context, api, metrics net.Listener) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	runKeys(ctx, s.cli, s.ring)
 	served := make(chan error, 2)
 	go func() { served <- s.gateway.Serve(ctx, api) }()
 	go func() { served <- s.gateway.ServeMetrics(ctx, metrics) }()
@@ -226,21 +233,8 @@ func address(flag, hostEnv, portEnv, port string) string {
 	return net.JoinHostPort(textEnv(hostEnv, "127.0.0.1"), textEnv(portEnv, port))
 }
 
-func gatewayOptions(c *cli.Context, log *slog.Logger) (gateway.Options, error) {
-	bypass, err := boolEnv("AIGW_AUTH__BYPASS_EXTERNAL")
-	if err != nil {
-		return gateway.Options{}, err
-	}
-	withHeader, err := boolEnv("AIGW_AUTH__BYPASS_EXTERNAL_WITH_HEADER")
-	if err != nil {
-		return gateway.Options{}, err
-	}
+func gatewayOptions(c *cli.Context) (gateway.Options, error) {
 	o := gateway.Options{
-		Auth: auth.Options{
-			BypassExternal: bypass, BypassExternalWithHeader: withHeader,
-			ServiceName: textEnv("CLOUD_CONNECTOR_SERVICE_NAME", ""),
-		},
-		Logger:         log,
 		MaxBodyBytes:   c.Int64("max-body"),
 		MaxHeaderBytes: c.Int("max-header"),
 		MaxConnections: c.Int("max-connections"),
@@ -248,8 +242,7 @@ func gatewayOptions(c *cli.Context, log *slog.Logger) (gateway.Options, error) {
 		CompletionTime: c.Duration("completion-time"),
 		Models:         serving.Rules{Strict: c.Bool("strict-models")},
 	}
-	err = codeOptions(&o)
-	return o, err
+	return o, codeOptions(&o)
 }
 
 func checkRunFlags(c *cli.Context) error {

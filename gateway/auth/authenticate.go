@@ -30,6 +30,21 @@ type Options struct {
 	BypassExternal bool
 	// BypassExternalWithHeader lets requests with "Bypass-Auth: true" do everything.
 	BypassExternalWithHeader bool
+	// BypassSignature says that Verifier does not check signatures; it is only for the warning.
+	BypassSignature bool
+}
+
+// BypassWarning says what is not checked, or "" if everything is.
+func (o Options) BypassWarning() string {
+	switch {
+	case o.BypassExternal:
+		return "authentication is bypassed: everybody who reaches this port may use the models"
+	case o.BypassExternalWithHeader:
+		return "authentication is bypassed for requests with the header Bypass-Auth: true"
+	case o.BypassSignature:
+		return "signatures of tokens are not checked: everybody who can write a token may use the models"
+	}
+	return ""
 }
 
 // Authenticator authenticates requests. It may be used concurrently.

@@ -17,6 +17,7 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
+	bypass       prometheus.Gauge
 	httpDuration *prometheus.HistogramVec
 
 	inFlight          *prometheus.GaugeVec
@@ -58,6 +59,8 @@ func New() *Metrics {
 		inferences:        counter("model_inferences_total", "Generations that have ended.", inference...),
 		inferenceDuration: histogram("inference_request_duration_seconds", "Duration of generations, waiting included.", durationBuckets, inference...),
 
+		bypass: prometheus.NewGauge(prometheus.GaugeOpts{Name: "aigw_auth_bypass", Help: "1 where requests are not authenticated."}),
+
 		suggestions:        counter("code_suggestions_inference_requests_total", "Generations for code suggestions.", model...),
 		suggestionDuration: histogram("code_suggestions_inference_request_duration_seconds", "Duration of generations for code suggestions.", durationBuckets, model...),
 		promptBytes:        histogram("code_suggestions_inference_prompt_size_bytes", "Size of the code around the cursor, as it was sent.", sizeBuckets, component...),
@@ -69,7 +72,7 @@ func New() *Metrics {
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.httpDuration, m.inFlight, m.inferences, m.inferenceDuration,
+		m.bypass, m.httpDuration, m.inFlight, m.inferences, m.inferenceDuration,
 		m.suggestions, m.suggestionDuration, m.promptBytes, m.promptTokens, m.promptLanguage,
 		m.accepts, m.requests, m.errors,
 	)
@@ -143,6 +146,9 @@ func (m *Metrics) ObservePrompt(i Inference, component string, bytes, tokens int
 func (m *Metrics) CountLanguage(language, extension, editorLanguage string) {
 	m.promptLanguage.WithLabelValues(language, extension, editorLanguage).Inc()
 }
+
+// Bypassed notes that requests are not authenticated.
+func (m *Metrics) Bypassed() { m.bypass.Set(1) }
 
 // KnowModel lets a model's name appear in labels that clients choose.
 func (m *Metrics) KnowModel(name string) {
