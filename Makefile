@@ -53,6 +53,10 @@ test: llama model ## vet, unit tests, race detector, all with the real model
 	.ci/stage "tests with the race detector" go test -race ./...
 	.ci/stage "tests" go test ./...
 
+.PHONY: crashes
+crashes: llama model ## crash inside llama_decode on demand, again and again, and lose nobody else (AIGW_TEST_CRASHES=100)
+	@AIGW_TEST_MODEL=$$(third_party/smollm2/fetch.sh) go test -tags fault -run '^TestCrashes' ./cmd/aigw
+
 .PHONY: lint
 lint: llama ## golangci-lint with the import rules of the architecture, shellcheck
 	@.ci/lint

@@ -25,6 +25,7 @@ type Engine struct {
 	// sampler makes the sampler of one generation.
 	sampler func(models.Sampling) (*llama.Sampler, error)
 	set     settings
+	journal Journal // may be nil
 	plan    Plan
 	done    chan struct{} // closed when the loop has ended
 	wakeup  chan struct{} // has a value when the loop should look again
@@ -83,7 +84,7 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 	}
 	e := newEngine(set, log)
 	e.model, e.vocab = model, newVocabulary(model.Vocab())
-	e.sampler = e.vocab.newSampler
+	e.sampler, e.journal = e.vocab.newSampler, o.Journal
 	open := func() (stepper, error) {
 		c, err := model.NewContext(set.context)
 		if err != nil {

@@ -25,6 +25,8 @@ type generation struct {
 
 	inFlight bool // its tokens are in the step under way
 	over     bool // it has its result; the sampler goes when no step uses it
+	noted    bool // in the journal
+	hash     Fingerprint
 
 	submitted, started, first, last time.Time
 	cached, count                   int
@@ -32,18 +34,24 @@ type generation struct {
 
 // Generate runs a request and hands its text to emit as it is decoded, whole characters at a
 // time. It returns when the generation is over: normally with a Result, with *BusyError or
-// *models.TooLongError when it was refused, with ctx's or emit's error when nobody wants the
+// *models.TooLongError or ErrPoisonous when it was refused, with ctx's or emit's error when nobody wants the
 // rest, and with ErrClosed when the engine shuts down. emit is called on the caller's goroutine
 // and never holds up the model; it may return ErrEnough.
 func (e *Engine) Generate(ctx context.Context, req Request, emit func(text string) error) (Result, error) {
 	if err := e.check(req); err != nil {
 		return Result{}, err
 	}
+	var hash Fingerprint
+	if e.journal != nil {
+		if hash = fingerprint(req); e.journal.Refuses(hash) {
+			return Result{}, ErrPoisonous
+		}
+	}
 	sampler, err := e.sampler(req.Sampling)
 	if err != nil {
 		return Result{}, err
 	}
-	g := &generation{req: req, sampler: sampler, text: textStream{stops: req.Stops.Texts}, out: newOutbox()}
+	g := &generation{req: req, sampler: sampler, text: textStream{stops: req.Stops.Texts}, out: newOutbox(), hash: hash}
 	if err := e.submit(g); err != nil {
 		g.release(e)
 		return Result{}, err
@@ -171,6 +179,9 @@ func (e *Engine) end(g *generation, r Result, err error) {
 	g.over = true
 	e.totals.Requests++
 	delete(e.gens, g.id)
+	if g.noted {
+		e.journal.End(g.hash)
+	}
 	g.out.close(r, err)
 	if !g.inFlight {
 		g.release(e)

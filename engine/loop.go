@@ -52,6 +52,10 @@ func (e *Engine) next(step *llama.Step, flying *[]*generation) (*sched.Plan, boo
 		for _, s := range started {
 			g := e.gens[s.ID]
 			g.started, g.cached = now, s.Cached
+			if e.journal != nil && !g.noted {
+				e.journal.Begin(g.hash)
+				g.noted = true
+			}
 			e.totals.CachedTokens += uint64(s.Cached)
 		}
 		if ok {

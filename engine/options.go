@@ -31,6 +31,8 @@ type Options struct {
 	CacheTypeK     string // f16, q8_0, ...; empty: f16
 	CacheTypeV     string
 
+	Journal Journal // told what runs; may be nil
+
 	BackendDir string             // where ggml's plug-ins are, for programs linked dynamically; empty: beside libggml
 	Logger     *slog.Logger       // nil: slog.Default()
 	Progress   func(done float32) // called while weights load, from 0 to 1; may be nil

@@ -50,8 +50,8 @@ type Options struct {
 	// then is the answer, if there is any. 0 does not end it. GitLab's check of a self-hosted model
 	// waits for 3 s, and nobody waits longer for the end of his line.
 	CompletionTime time.Duration
-	// DrainTimeout is how long running requests are waited for on shutdown; 0 is 25 s, which fits
-	// into the 30 s that Kubernetes gives a pod.
+	// DrainTimeout is how long running requests are waited for on shutdown; 0 is 8 s, which fits
+	// into the 10 s that Docker gives a container.
 	DrainTimeout time.Duration
 
 	// TrustedProxies are the addresses whose X-Forwarded-For and X-Forwarded-Proto are believed.
@@ -67,7 +67,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.IdleTimeout, 120*time.Second)
 	setDefault(&o.WriteTimeout, 30*time.Second)
 	setDefault(&o.InferenceTimeout, 55*time.Second)
-	setDefault(&o.DrainTimeout, 25*time.Second)
+	setDefault(&o.DrainTimeout, 8*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

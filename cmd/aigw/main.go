@@ -36,6 +36,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
+	if ended := (*exitError)(nil); errors.As(err, &ended) {
+		return ended.code
+	}
 	fmt.Fprintf(stderr, "aigw: %s\n", err)
 	if errors.As(err, new(*usageError)) {
 		return exitUsage

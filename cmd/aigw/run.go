@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"syscall"
 	"time"
 
+	"aigw/cmd/aigw/supervisor"
 	"aigw/engine"
 	"aigw/gateway"
 	"aigw/gateway/auth/keyring"
@@ -31,7 +33,7 @@ func runCommand() *cli.Command {
 			"  aigw run --model codegemma=/models/codegemma-7b.gguf --listen 0.0.0.0:5052 --parallel 16\n" +
 			"  AIGW_AUTH__BYPASS_EXTERNAL=true aigw run --model codestral.gguf    # to try it without GitLab",
 		Flags: append(append(modelFlags(), authFlags()...),
-			litellmFlag(),
+			litellmFlag(), superviseFlag(),
 			&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the API", DefaultText: "127.0.0.1:5052", EnvVars: []string{"AIGW_LISTEN"}},
 			&cli.StringFlag{Name: "metrics-listen", Usage: "`ADDRESS` of the Prometheus metrics", DefaultText: "127.0.0.1:8082", EnvVars: []string{"AIGW_METRICS_LISTEN"}},
 			&cli.IntFlag{Name: "parallel", Value: engine.DefaultParallel, Usage: "most requests that the model works on at once", EnvVars: []string{"AIGW_PARALLEL"}},
@@ -45,7 +47,7 @@ func runCommand() *cli.Command {
 			&cli.Int64Flag{Name: "max-body", Value: 10 << 20, Usage: "largest request body in `BYTES`", EnvVars: []string{"AIGW_MAX_BODY"}},
 			&cli.IntFlag{Name: "max-header", Value: 64 << 10, Usage: "largest request header in `BYTES`", EnvVars: []string{"AIGW_MAX_HEADER"}},
 			&cli.IntFlag{Name: "max-connections", Value: 1024, Usage: "most open connections; more wait to be accepted", EnvVars: []string{"AIGW_MAX_CONNECTIONS"}},
-			&cli.DurationFlag{Name: "drain-timeout", Value: 25 * time.Second, Usage: "how long running requests are waited for on SIGTERM", EnvVars: []string{"AIGW_DRAIN_TIMEOUT"}},
+			&cli.DurationFlag{Name: "drain-timeout", Value: 8 * time.Second, Usage: "how long running requests are waited for on SIGTERM; Docker kills after 10 s, Kubernetes after 30 s", EnvVars: []string{"AIGW_DRAIN_TIMEOUT"}},
 		),
 		OnUsageError: onUsageError,
 		Action:       serve,
@@ -62,6 +64,17 @@ func serve(c *cli.Context) error {
 	log, err := newLogger(c.App.ErrWriter, c.Bool("verbose"))
 	if err != nil {
 		return err
+	}
+	if err := supervisor.NoCoreDumps(); err != nil {
+		log.Warn("if the program crashes, its memory, with people's code in it, may be written to a disk", "error", err)
+	}
+	ports, err := openPorts(c)
+	if err != nil {
+		return err
+	}
+	defer ports.close()
+	if ports.worker == nil && c.String("supervise") == "on" {
+		return supervise(c, ports, log)
 	}
 	arg := c.String("model")
 	if config := c.String("litellm-config"); config != "" {
@@ -84,24 +97,14 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	api, err := listen("--listen", apiAddress(c))
-	if err != nil {
-		return err
-	}
-	defer api.Close() // Serve closes it too; this is for the ways that do not get there
-	metrics, err := listen("--metrics-listen", metricsAddress(c))
-	if err != nil {
-		return err
-	}
-	defer metrics.Close()
-
-	s := &server{cli: c, log: log, gateway: gateway.New(options), model: model, ring: ring, url: "http://" + api.Addr().String()}
-	log.Info("listening", "url", s.url, "metrics", "http://"+metrics.Addr().String()+"/metrics", "version", version)
+	s := &server{cli: c, log: log, gateway: gateway.New(options), model: model, ring: ring, ports: ports, url: "http://" + ports.api.Addr().String()}
+	log.Info("listening", "url", s.url, "metrics", "http://"+ports.metrics.Addr().String()+"/metrics", "version", version, "pid", os.Getpid())
 	if options.Auth.BypassWarning() == "" && noIssuer(c) {
 		log.Warn("authentication is on and no issuer is configured: every API request is refused with 401. " +
 			"Name your GitLab with AIGW_GITLAB_URL; to try the gateway on this machine, start it with AIGW_AUTH__BYPASS_EXTERNAL=true")
 	}
-	return s.run(c.Context, api, metrics)
+	ports.worker.Serving()
+	return s.run(c.Context)
 }
 
 // server is one run of the program.
@@ -111,17 +114,18 @@ type server struct {
 	gateway *gateway.Server
 	model   *modelFile // nil: none was asked for
 	ring    *keyring.Ring
+	ports   *ports
 	url     string
 }
 
 // run serves until ctx ends or something fails, and puts everything away.
-func (s *server) run(ctx context.Context, api, metrics net.Listener) error {
+func (s *server) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	runKeys(ctx, s.cli, s.ring)
 	served := make(chan error, 2)
-	go func() { served <- s.gateway.Serve(ctx, api) }()
-	go func() { served <- s.gateway.ServeMetrics(ctx, metrics) }()
+	go func() { served <- s.gateway.Serve(ctx, s.ports.api) }()
+	go func() { served <- s.gateway.ServeMetrics(ctx, s.ports.metrics) }()
 
 	m, err := s.load(ctx)
 	if err != nil && ctx.Err() == nil {
@@ -149,6 +153,7 @@ func (s *server) run(ctx context.Context, api, metrics net.Listener) error {
 func (s *server) load(ctx context.Context) (*loaded, error) {
 	if s.model == nil {
 		s.gateway.NoModel()
+		s.ports.worker.Ready()
 		s.log.Warn("no model: the server answers health checks, and model endpoints 503. Name one with --model FILE")
 		return nil, nil
 	}
@@ -164,6 +169,9 @@ func (s *server) load(ctx context.Context) (*loaded, error) {
 		s.gateway.Loading(s.model.name, float64(done))
 		shown.set(done)
 	}
+	if w := s.ports.worker; w != nil {
+		o.Journal = w.Journal
+	}
 	m, err := s.model.load(ctx, o)
 	if err != nil {
 		return nil, err
@@ -175,6 +183,7 @@ func (s *server) load(ctx context.Context) (*loaded, error) {
 	}
 	s.gateway.Warm(ctx, serves)
 	s.gateway.Ready(serves)
+	s.ports.worker.Ready()
 	s.announce(m)
 	return m, nil
 }
@@ -251,6 +260,9 @@ func checkRunFlags(c *cli.Context) error {
 			return usagef("--%s %d: at least 1 is needed", name, n)
 		}
 	}
+	if v := c.String("supervise"); v != "on" && v != "off" {
+		return usagef("--supervise %q: on or off", v)
+	}
 	if n := c.Int("draft-tokens"); n < 0 {
 		return usagef("--draft-tokens %d: 0 or more are needed", n)
 	}
@@ -265,6 +277,9 @@ func checkRunFlags(c *cli.Context) error {
 	}
 	if d := c.Duration("completion-time"); d < 0 {
 		return usagef("--completion-time %s: it cannot be negative", d)
+	}
+	if _, err := bypassOptions(c); err != nil {
+		return err
 	}
 	return checkModelFlags(c)
 }

@@ -2,12 +2,37 @@
 #include "shim_internal.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
 namespace {
 
-bool on_graph_node(void *data) { return ((const std::atomic<bool> *)data)->load(std::memory_order_relaxed); }
+#ifdef AIGW_FAULT
+// Crashes on demand; see fault.go.
+std::atomic<int> fault{0}; // 1: abort, 2: illegal access, at the next node of a graph
+
+void arm_fault(const aigw_step &s) {
+	static const char *const wanted = getenv("AIGW_FAULT");
+	const char *colon = wanted ? strchr(wanted, ':') : nullptr;
+	if (!colon) return;
+	const int32_t token = atoi(colon + 1);
+	if (std::find(s.token, s.token + s.n_tokens, token) != s.token + s.n_tokens) fault = wanted[0] == 'a' ? 1 : 2;
+}
+
+void crash_if_armed() {
+	if (fault == 1) GGML_ABORT("fault injection");
+	if (fault == 2) *(volatile int *)nullptr = 0;
+}
+#else
+void arm_fault(const aigw_step &) {}
+void crash_if_armed() {}
+#endif
+
+bool on_graph_node(void *data) {
+	crash_if_armed();
+	return ((const std::atomic<bool> *)data)->load(std::memory_order_relaxed);
+}
 
 using pool_new_fn = decltype(&ggml_threadpool_new);
 using pool_free_fn = decltype(&ggml_threadpool_free);
@@ -97,6 +122,7 @@ int32_t run(aigw_context *c) {
 	batch.n_seq_id = c->n_seq.data();
 	batch.seq_id = c->seq_of.data();
 	batch.logits = s.output;
+	arm_fault(s);
 	c->decoded.fetch_add(s.n_tokens, std::memory_order_relaxed);
 	s.decode = llama_decode(c->ctx, batch);
 	if (s.decode != 0) return AIGW_DECODE;

@@ -36,6 +36,8 @@ func Failure(c *gin.Context, err error) {
 		// GitLab's clients try again on 429 and on nothing else.
 		RetryAfter(c, busy.Wait)
 		Detail(c, http.StatusTooManyRequests, busy.Error())
+	case errors.Is(err, engine.ErrPoisonous):
+		Detail(c, http.StatusUnprocessableEntity, err.Error())
 	case errors.As(err, &unsuitable):
 		Detail(c, http.StatusUnprocessableEntity, unsuitable.Error())
 	case errors.As(err, &tooLong):
