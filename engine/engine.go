@@ -180,7 +180,9 @@ func (e *Engine) Limit() int { return e.set.limit }
 // Totals counts what an engine has done since it was loaded.
 type Totals struct {
 	Requests     uint64 // finished, whatever the reason
-	Refused      uint64 // refused because the queue was full
+	Refused      uint64 // refused because the queue was full or the wait too long
+	Expired      uint64 // given up because their turn did not come in time
+	Preempted    uint64 // times that a running request made room for one of an earlier class
 	Steps        uint64
 	Aborted      uint64 // steps that ended early because nobody wanted them any more
 	PromptTokens uint64 // computed, not those taken from the cache

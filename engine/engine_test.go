@@ -95,6 +95,18 @@ func TestSeedsDecide(t *testing.T) {
 	}
 }
 
+// A cache smaller than a batch cuts the batch down.
+func TestASmallContext(t *testing.T) {
+	e := loadReal(t, Options{Context: 300})
+	if p := e.Plan(); p.Limit != 300 {
+		t.Errorf("%+v", p)
+	}
+	ids := tokenize(t, e, strings.Repeat("All work and no play makes Jack a dull boy. ", 40))[:290]
+	if res, err := e.Generate(t.Context(), Request{Prompt: ids, MaxTokens: 2}, discard); err != nil || res.OutputTokens != 2 {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
 // A client that hangs up in the middle of a long prompt frees its cells with the next step, and
 // the step under way ends early.
 func TestAHangUpFreesItsCells(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"aigw/engine/llama"
 	"aigw/internal/testmodel"
@@ -137,6 +138,7 @@ func TestSharingSlicingAndCompanyDoNotChangeTheAnswer(t *testing.T) {
 	}
 	load := func(o Options) *Engine {
 		o.Model, o.Parallel, o.Queue, o.Threads = full, 8, 16, testThreads
+		o.MaxWait = time.Hour // 32-bit weights are slow
 		e, err := Load(ctx, o)
 		if err != nil {
 			t.Fatal(err)

@@ -99,7 +99,7 @@ func startFake(t *testing.T, f *fakeContext, change func(*sched.Config)) *Engine
 	if change != nil {
 		change(&cfg)
 	}
-	e := newEngine(settings{sched: cfg, limit: cfg.Cells}, slog.New(slog.DiscardHandler))
+	e := newEngine(settings{sched: cfg, limit: cfg.Cells, maxWait: time.Minute}, slog.New(slog.DiscardHandler))
 	e.vocab = fakeVocabulary()
 	e.sampler = func(models.Sampling) (*llama.Sampler, error) { return nil, nil }
 	if err := e.start(func() (stepper, error) { return f, nil }); err != nil {

@@ -52,7 +52,7 @@ func (e *Engine) Generate(ctx context.Context, req Request, emit func(text strin
 		return Result{}, err
 	}
 	g := &generation{req: req, sampler: sampler, text: textStream{stops: req.Stops.Texts}, out: newOutbox(), hash: hash}
-	if err := e.submit(g); err != nil {
+	if err := e.submit(ctx, g); err != nil {
 		g.release(e)
 		return Result{}, err
 	}
@@ -111,7 +111,23 @@ func (v *Vocabulary) newSampler(s models.Sampling) (*llama.Sampler, error) {
 	return llama.NewSampler(v.v, o)
 }
 
-func (e *Engine) submit(g *generation) error {
+// patience is how long requests of each class wait for their turn, in multiples of Options.MaxWait:
+// what comes later is of no use to somebody who types, and of some to somebody who reads.
+var patience = [sched.Classes]time.Duration{sched.Completion: 1, sched.Generation: 3, sched.Chat: 6, sched.Background: 60}
+
+// deadline is when a request is given up if its turn has not come.
+func (e *Engine) deadline(ctx context.Context, class Class, now time.Time) time.Time {
+	if class < 0 || class >= sched.Classes {
+		return time.Time{} // the scheduler refuses it
+	}
+	at := now.Add(e.set.maxWait * patience[class])
+	if end, ok := ctx.Deadline(); ok && end.Before(at) {
+		return end
+	}
+	return at
+}
+
+func (e *Engine) submit(ctx context.Context, g *generation) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closing {
@@ -120,8 +136,9 @@ func (e *Engine) submit(g *generation) error {
 	e.nextID++
 	g.id, g.submitted = e.nextID, time.Now()
 	err := e.sched.Submit(sched.Request{
-		ID: g.id, Tokens: g.req.Prompt, MaxTokens: g.req.MaxTokens, Class: int(g.req.Class),
-	})
+		ID: g.id, Tokens: g.req.Prompt, MaxTokens: g.req.MaxTokens, Class: g.req.Class,
+		Deadline: e.deadline(ctx, g.req.Class, g.submitted),
+	}, g.submitted)
 	if full := (*sched.FullError)(nil); errors.As(err, &full) {
 		e.totals.Refused++
 		return &BusyError{Wait: full.Wait}

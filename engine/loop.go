@@ -48,9 +48,18 @@ func (e *Engine) next(step *llama.Step, flying *[]*generation) (*sched.Plan, boo
 			e.cleanse()
 		}
 		now := time.Now()
-		plan, started, ok := e.sched.Step(now)
-		for _, s := range started {
+		plan, admission, ok := e.sched.Step(now)
+		e.totals.Preempted += uint64(len(admission.Preempted))
+		for _, id := range admission.Expired {
+			g := e.gens[id]
+			e.totals.Expired++
+			e.abandon(g, &BusyError{Wait: e.sched.Wait(g.req.Class)})
+		}
+		for _, s := range admission.Started {
 			g := e.gens[s.ID]
+			if !g.started.IsZero() { // it had made room and goes on
+				continue
+			}
 			g.started, g.cached = now, s.Cached
 			if e.journal != nil && !g.noted {
 				e.journal.Begin(g.hash)

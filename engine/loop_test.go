@@ -293,7 +293,7 @@ func TestAReaderThatHasEnoughGetsAResult(t *testing.T) {
 func TestASlowReaderHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeContext()
-		e := newEngine(settings{sched: sched.Config{Cells: 1024, Rows: 2, BatchTokens: 64, SliceTokens: 16, Queue: 2}, limit: 1024}, nil)
+		e := newEngine(settings{sched: sched.Config{Cells: 1024, Rows: 2, BatchTokens: 64, SliceTokens: 16, Queue: 2}, limit: 1024, maxWait: time.Minute}, nil)
 		e.vocab = fakeVocabulary()
 		e.sampler = func(models.Sampling) (*llama.Sampler, error) { return nil, nil }
 		if err := e.start(func() (stepper, error) { return f, nil }); err != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -18,7 +19,8 @@ type Options struct {
 	Overrides []models.Override // repairs of the file's metadata, from models.Recognise
 	Context   int               // KV cells shared by all requests; 0: the trained context, at most DefaultContext
 	Parallel  int               // most requests that run at once; 0: DefaultParallel
-	Queue     int               // most requests that wait; 0: DefaultQueue
+	Queue     int               // most requests of each class that wait; 0: DefaultQueue
+	MaxWait   time.Duration     // how long a completion waits for its turn, other classes longer; 0: DefaultMaxWait
 	Threads   int               // CPU threads; 0: as many as this process may use
 	Batch     int               // most tokens of one step; 0: DefaultBatch
 	Slice     int               // prompt tokens of a step that are computed whatever they cost; 0: DefaultSlice
@@ -45,6 +47,9 @@ const (
 	DefaultContext  = 8192
 	DefaultParallel = 8
 	DefaultQueue    = 64
+	// DefaultMaxWait is beyond what anybody leaves the cursor where it is. Generations wait
+	// 3 times, conversations 6 times as long, and what nobody waits for 60 times.
+	DefaultMaxWait = 30 * time.Second
 	// DefaultBatch is llama.cpp's own micro-batch: longer ones compute no faster.
 	DefaultBatch = 512
 	// DefaultSlice tokens are nearly free beside the rows of a step on most machines.
@@ -67,12 +72,13 @@ type settings struct {
 	sched   sched.Config
 	context llama.ContextOptions
 	limit   int // tokens that one request may hold
+	maxWait time.Duration
 }
 
 func (o Options) settle(m *llama.Model) (settings, error) {
 	trained := m.TrainContext()
 	cells := or(o.Context, min(trained, DefaultContext))
-	batch := or(o.Batch, DefaultBatch)
+	batch := min(or(o.Batch, DefaultBatch), cells) // llama.cpp refuses a step that the cache cannot hold
 	c := llama.ContextOptions{
 		Context: cells, Batch: batch, MicroBatch: batch,
 		MaxSeqs: or(o.Parallel, DefaultParallel),
@@ -95,6 +101,7 @@ func (o Options) settle(m *llama.Model) (settings, error) {
 	s := settings{
 		context: c,
 		limit:   min(cells, trained),
+		maxWait: cmp.Or(o.MaxWait, DefaultMaxWait),
 		sched: sched.Config{
 			Cells: cells, Rows: c.MaxSeqs, BatchTokens: batch,
 			SliceTokens: or(o.Slice, DefaultSlice), Queue: or(o.Queue, DefaultQueue),

@@ -7,17 +7,19 @@ import (
 	"fmt"
 	"time"
 
+	"aigw/engine/sched"
 	"aigw/models"
 )
 
 // Class orders work that waits for the same model: a lower class goes first.
-type Class int
+type Class = sched.Class
 
+// The classes.
 const (
-	Completion Class = iota // somebody is typing
-	Generation              // somebody asked for code and watches
-	Chat                    // somebody reads an answer
-	Background              // nobody waits
+	Completion = sched.Completion // somebody is typing
+	Generation = sched.Generation // somebody asked for code and watches
+	Chat       = sched.Chat       // somebody reads an answer
+	Background = sched.Background // nobody waits
 )
 
 // Request is one generation.
@@ -57,9 +59,10 @@ var ErrEnough = errors.New("no more text is needed")
 // ErrClosed is returned by an engine that is shutting down.
 var ErrClosed = errors.New("engine is closed")
 
-// BusyError refuses a request because the queue is full.
+// BusyError refuses a request because its class has no place in the queue, or because its turn
+// would come too late to be of use.
 type BusyError struct {
-	// Wait estimates, from the measured drain rate, when a place will be free.
+	// Wait estimates, from the pace at which requests leave, when it would have its turn.
 	Wait time.Duration
 }
 

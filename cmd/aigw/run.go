@@ -37,7 +37,8 @@ func runCommand() *cli.Command {
 			&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the API", DefaultText: "127.0.0.1:5052", EnvVars: []string{"AIGW_LISTEN"}},
 			&cli.StringFlag{Name: "metrics-listen", Usage: "`ADDRESS` of the Prometheus metrics", DefaultText: "127.0.0.1:8082", EnvVars: []string{"AIGW_METRICS_LISTEN"}},
 			&cli.IntFlag{Name: "parallel", Value: engine.DefaultParallel, Usage: "most requests that the model works on at once", EnvVars: []string{"AIGW_PARALLEL"}},
-			&cli.IntFlag{Name: "queue", Value: engine.DefaultQueue, Usage: "most requests that wait; more are answered 429", EnvVars: []string{"AIGW_QUEUE"}},
+			&cli.IntFlag{Name: "queue", Value: engine.DefaultQueue, Usage: "most requests that wait, of completions, generations and conversations each; more are answered 429", EnvVars: []string{"AIGW_QUEUE"}},
+			&cli.DurationFlag{Name: "max-wait", Value: engine.DefaultMaxWait, Usage: "how long a completion waits for its turn; generations wait 3 times, conversations 6 times as long; who cannot have it in time is answered 429 at once", EnvVars: []string{"AIGW_MAX_WAIT"}},
 			&cli.IntFlag{Name: "batch", Value: engine.DefaultBatch, Usage: "most tokens computed in one step", EnvVars: []string{"AIGW_BATCH"}},
 			&cli.IntFlag{Name: "slice", Value: engine.DefaultSlice, Usage: "prompt tokens that are computed in every step, whatever they cost", EnvVars: []string{"AIGW_SLICE"}},
 			&cli.IntFlag{Name: "draft-tokens", Value: engine.DefaultDraft, Usage: "most tokens of a step that are guessed from what the text repeats (0: none)", EnvVars: []string{"AIGW_DRAFT_TOKENS"}},
@@ -160,7 +161,7 @@ func (s *server) load(ctx context.Context) (*loaded, error) {
 	s.gateway.Loading(s.model.name, 0)
 	shown := newProgress(s.cli.App.ErrWriter, s.log, "loading "+filepath.Base(s.model.path))
 	o := s.model.options(s.cli, s.log)
-	o.Parallel, o.Queue = s.cli.Int("parallel"), s.cli.Int("queue")
+	o.Parallel, o.Queue, o.MaxWait = s.cli.Int("parallel"), s.cli.Int("queue"), s.cli.Duration("max-wait")
 	o.Batch, o.Slice, o.StepTime = s.cli.Int("batch"), s.cli.Int("slice"), s.cli.Duration("step-time")
 	if o.Draft = s.cli.Int("draft-tokens"); o.Draft == 0 {
 		o.Draft = -1 // 0 is the engine's own choice
@@ -271,6 +272,9 @@ func checkRunFlags(c *cli.Context) error {
 	}
 	if d := c.Duration("drain-timeout"); d <= 0 {
 		return usagef("--drain-timeout %s: it must be longer than nothing", d)
+	}
+	if d := c.Duration("max-wait"); d <= 0 {
+		return usagef("--max-wait %s: it must be longer than nothing", d)
 	}
 	if d := c.Duration("step-time"); d < 0 {
 		return usagef("--step-time %s: it cannot be negative", d)

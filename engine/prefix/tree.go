@@ -64,6 +64,15 @@ type Lease struct {
 // Len is the number of tokens on the leased path.
 func (l *Lease) Len() int { return l.at.to() }
 
+// Alone is the number of cells on the leased path that no other lease pins.
+func (l *Lease) Alone() int {
+	alone := 0
+	for n := l.at; n != l.tree.root && n.refs == 1; n = n.parent {
+		alone += len(n.tokens)
+	}
+	return alone
+}
+
 // New returns an empty tree that reports to cache and draws ids from ids.
 func New(cache Cache, ids IDs) *Tree {
 	return &Tree{root: &node{children: map[int32]*node{}}, cache: cache, ids: ids, returns: 1}

@@ -57,6 +57,9 @@ func (s *Scheduler) checkDraft(r *run) {
 func (s *Scheduler) Failed() {
 	for _, r := range s.runs {
 		if r.planned > r.computed {
+			if !s.cfg.Reuse { // such a cache cannot be cut back, only emptied
+				r.computed = 0
+			}
 			s.ops = append(s.ops, Op{Src: r.seq, From: r.computed, To: End})
 			r.planned, r.draft = r.computed, nil
 		}
@@ -64,8 +67,8 @@ func (s *Scheduler) Failed() {
 }
 
 // NoRoom reports that the cache found no cells for the batch, which careful accounting should
-// have prevented. It gives up what costs least: prefixes that nobody uses, else the request
-// that was admitted last, which waits again. It returns false if nothing is left to give up.
+// have prevented. It gives up what costs least: prefixes that nobody uses, else the request of
+// the last class that was admitted last, which waits again. It returns false if nothing is left to give up.
 func (s *Scheduler) NoRoom() bool {
 	s.Failed()
 	if s.tree.Evict(s.cfg.Cells) > 0 {
@@ -74,15 +77,15 @@ func (s *Scheduler) NoRoom() bool {
 	if len(s.runs) < 2 {
 		return false
 	}
-	victim := s.runs[len(s.runs)-1]
+	victim := s.runs[0]
+	for _, r := range s.runs[1:] {
+		if r.phase == cancelled || victim.phase == running && r.Class >= victim.Class {
+			victim = r
+		}
+	}
 	s.remove(victim)
 	if victim.phase == running {
-		// It keeps its place: ahead of everybody of its class.
-		at := 0
-		for at < len(s.waiting) && s.waiting[at].Class < victim.Class {
-			at++
-		}
-		s.waiting = slices.Insert(s.waiting, at, victim)
+		s.waiting = append(s.waiting, victim)
 	}
 	return true
 }

@@ -6,11 +6,15 @@
 // One call of Step answers with one step of work, by this tree:
 //
 //	1  what was cancelled leaves, its cells are freed
-//	2  waiting requests are admitted, by class and then by arrival, while there is a row, a
-//	   sequence id, and cells for their worst case; each starts from the longest prefix in the tree
+//	   1a  so does what has waited beyond its deadline
+//	2  waiting requests are admitted by rank (rank.go): by class, the shortest prompt first, and
+//	   sooner the longer they have waited; while there is a row, a sequence id, and cells for their
+//	   worst case; each starts from the longest prefix in the tree
+//	   2a  where there is no row or are no cells for the first of them, one running request of a
+//	       later class makes room and waits again (preempt.go)
 //	3  every running request that lacks one token gets it: that is decoding
 //	   3a  while no prompt waits, guesses at what follows are decoded along, as many as pay
-//	4  prompts fill the step, by class and then by admission, up to BatchTokens, and
+//	4  prompts fill the step, by rank, up to BatchTokens, and
 //	   4a  while somebody decodes, as far as the step is expected to end within StepTime, so that
 //	       nobody's stream stands still for long; but at least SliceTokens, or a large model on a
 //	       slow machine would starve its prompts
@@ -51,7 +55,7 @@ type Config struct {
 	Rows        int  // most requests that run at once
 	BatchTokens int  // most tokens of a step; at least Rows
 	SliceTokens int  // prompt tokens of a step that are computed whatever they cost
-	Queue       int  // most requests that wait for a row
+	Queue       int  // most requests of each class that wait for a row
 	Reuse       bool // keep prefixes; off for caches that cannot be rolled back
 	// ShareTokens is the shortest common head that a prompt waits for (4c): for less than that,
 	// computing it twice costs less than a step of waiting. 0 is 16.
@@ -86,13 +90,11 @@ type Request struct {
 	ID        ID
 	Tokens    []int32 // prompt; not empty, and not changed by the caller
 	MaxTokens int     // most tokens that will be added
-	Class     int     // lower goes first
+	Class     Class
+	// Deadline is when the request is of no use any more unless it has been admitted by then.
+	// Zero: it waits as long as it takes.
+	Deadline time.Time
 }
-
-// FullError refuses a request because the queue is full.
-type FullError struct{ Wait time.Duration }
-
-func (e *FullError) Error() string { return fmt.Sprintf("queue is full for %s", e.Wait) }
 
 // End as an Op's To means "to the last position".
 const End = -1
@@ -126,10 +128,17 @@ type Plan struct {
 	Work    []ID // requests that have tokens in the batch
 }
 
-// Started tells that a request was admitted.
+// Started tells that a request was admitted, or admitted again after it had made room.
 type Started struct {
 	ID     ID
-	Cached int // tokens of its prompt that were in the cache
+	Cached int // tokens that were in the cache
+}
+
+// Admission is who came and who left with a step.
+type Admission struct {
+	Started   []Started
+	Expired   []ID // waited beyond their deadline; the scheduler knows them no more
+	Preempted []ID // made room for somebody of an earlier class, and wait again
 }
 
 type phase int
@@ -149,7 +158,9 @@ type run struct {
 	computed int     // tokens[:computed] are in the cache
 	planned  int     // of the step under way; computed if it succeeds
 	lease    *prefix.Lease
-	admitted time.Time
+	arrived  time.Time
+	admitted time.Time // zero: never yet
+	yielded  int       // how often it made room for others
 
 	draft        []int32 // guesses that follow tokens in the step under way
 	match        int     // tokens that the guess rests on
@@ -171,7 +182,7 @@ type Scheduler struct {
 	cfg     Config
 	ids     *ids
 	tree    *prefix.Tree
-	waiting []*run // by class, then by arrival
+	waiting []*run
 	runs    []*run // by admission
 	byID    map[ID]*run
 	ops     []Op // to be done before the next batch
@@ -179,7 +190,7 @@ type Scheduler struct {
 	prompts []*run // of the step being planned
 	cost    cost
 	spec    speculation
-	service time.Duration // how long a request runs, smoothed
+	drain   drain
 }
 
 // New returns an empty scheduler. It panics if cfg is invalid.
@@ -207,33 +218,6 @@ func (l *opList) Copy(src, dst Seq, from, to int) {
 
 func (l *opList) Remove(seq Seq, from, to int) {
 	*l = append(*l, Op{Src: seq, From: from, To: to})
-}
-
-// Submit queues a request. It fails with *FullError when the queue is full: requests that only
-// wait for the step under way to end, because a row is free for them, do not count.
-func (s *Scheduler) Submit(r Request) error {
-	if len(s.waiting) >= s.cfg.Queue+s.cfg.Rows-len(s.runs) {
-		return &FullError{Wait: s.Wait()}
-	}
-	n := &run{Request: r, tokens: r.Tokens, prompt: len(r.Tokens)}
-	s.enqueue(n)
-	s.byID[r.ID] = n
-	return nil
-}
-
-// enqueue puts r behind everybody of its class.
-func (s *Scheduler) enqueue(r *run) {
-	at := len(s.waiting)
-	for at > 0 && s.waiting[at-1].Class > r.Class {
-		at--
-	}
-	s.waiting = slices.Insert(s.waiting, at, r)
-}
-
-// Wait estimates how long a request that came now would wait for a row: everybody before it
-// has to be served first, Rows at a time.
-func (s *Scheduler) Wait() time.Duration {
-	return s.service * time.Duration(len(s.waiting)+1) / time.Duration(s.cfg.Rows)
 }
 
 // Waiting and Running count requests.
@@ -274,11 +258,7 @@ func (s *Scheduler) Finish(id ID, now time.Time) {
 	if r == nil {
 		return
 	}
-	took := now.Sub(r.admitted)
-	if s.service == 0 {
-		s.service = took
-	}
-	s.service += (took - s.service) / 8
+	s.drain.finished(now.Sub(r.admitted), now, len(s.waiting) > 0)
 	s.retain(r, r.computed)
 	delete(s.byID, id)
 	s.remove(r)

@@ -21,6 +21,10 @@ type world struct {
 	reused  int // prompt tokens that came from the cache
 	decoded map[ID]bool
 
+	deadline           time.Time // of what is submitted
+	expired, preempted int
+	admitted           []ID
+
 	guessed, guessedRight int
 	busy                  time.Duration // in steps
 	guess                 time.Duration // what a guess adds to a step
@@ -33,9 +37,9 @@ func newWorld(cfg Config) *world {
 	}
 }
 
-func (w *world) submit(prompt []int32, max, class int) (ID, error) {
+func (w *world) submit(prompt []int32, max int, class Class) (ID, error) {
 	w.nextID++
-	err := w.s.Submit(Request{ID: w.nextID, Tokens: prompt, MaxTokens: max, Class: class})
+	err := w.s.Submit(Request{ID: w.nextID, Tokens: prompt, MaxTokens: max, Class: class, Deadline: w.deadline}, w.now)
 	if err == nil {
 		w.readers[w.nextID] = &reader{prompt: prompt, max: max}
 	}
@@ -43,7 +47,7 @@ func (w *world) submit(prompt []int32, max, class int) (ID, error) {
 }
 
 // ask submits a request that has to be taken.
-func (w *world) ask(t *testing.T, prompt []int32, max, class int) ID {
+func (w *world) ask(t *testing.T, prompt []int32, max int, class Class) ID {
 	t.Helper()
 	id, err := w.submit(prompt, max, class)
 	if err != nil {
@@ -68,12 +72,21 @@ const (
 // step plans and runs one step and checks what must hold after it.
 func (w *world) step(how result) (worked bool, err error) {
 	w.now = w.now.Add(10 * time.Millisecond)
-	p, started, ok := w.s.Step(w.now)
+	p, admission, ok := w.s.Step(w.now)
+	for _, id := range admission.Expired {
+		if r := w.readers[id]; r == nil || len(r.got) > 0 {
+			return false, errors.New("somebody expired who had left or begun")
+		}
+		delete(w.readers, id)
+		w.expired++
+	}
+	w.preempted += len(admission.Preempted)
 	if !ok {
 		return false, w.check()
 	}
-	for _, s := range started {
+	for _, s := range admission.Started {
 		w.reused += s.Cached
+		w.admitted = append(w.admitted, s.ID)
 	}
 	if len(p.Tokens) > w.cfg.BatchTokens {
 		return false, errors.New("batch too long")
@@ -164,7 +177,7 @@ func drawPrompt(t *rapid.T) []int32 {
 }
 
 func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
-	reused, failed, right, wrong := 0, 0, 0, 0
+	reused, failed, right, wrong, expired, preempted := 0, 0, 0, 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := Config{
 			Cells:       rapid.IntRange(32, 96).Draw(t, "cells"),
@@ -190,9 +203,13 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"submit": func(t *rapid.T) {
 				prompt := drawPrompt(t)
-				_, err := w.submit(prompt, rapid.IntRange(1, 32-len(prompt)).Draw(t, "max"), rapid.IntRange(0, 3).Draw(t, "class"))
+				w.deadline = time.Time{}
+				if rapid.IntRange(0, 3).Draw(t, "hurry") == 0 {
+					w.deadline = w.now.Add(time.Duration(rapid.IntRange(0, 200).Draw(t, "deadline")) * time.Millisecond)
+				}
+				_, err := w.submit(prompt, rapid.IntRange(1, 32-len(prompt)).Draw(t, "max"), Class(rapid.IntRange(0, 3).Draw(t, "class")))
 				var full *FullError
-				if err != nil && (!errors.As(err, &full) || w.s.Waiting() < cfg.Queue) {
+				if err != nil && (!errors.As(err, &full) || w.deadline.IsZero() && w.s.Waiting() < cfg.Queue) {
 					t.Fatal(err)
 				}
 			},
@@ -224,7 +241,13 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 		reused += w.reused
 		right += w.guessedRight
 		wrong += w.guessed - w.guessedRight
+		expired += w.expired
+		preempted += w.preempted
 	})
+	t.Logf("%d tokens reused, %d failed steps, %d right and %d wrong guesses, %d expired, %d pre-empted", reused, failed, right, wrong, expired, preempted)
+	if expired == 0 || preempted == 0 {
+		t.Fatal("nobody expired or nobody made room: the test did not test")
+	}
 	if reused == 0 || failed == 0 || right == 0 || wrong == 0 {
 		t.Fatalf("reused %d tokens, %d failed steps, %d right and %d wrong guesses: the test did not test", reused, failed, right, wrong)
 	}
@@ -333,8 +356,8 @@ func TestALowerClassGoesFirst(t *testing.T) {
 	typing := w.ask(t, []int32{0, 2}, 1, 0)
 	var order []ID
 	for range 8 {
-		_, started, _ := w.s.Step(w.now)
-		for _, s := range started {
+		_, admission, _ := w.s.Step(w.now)
+		for _, s := range admission.Started {
 			order = append(order, s.ID)
 		}
 		sampled, err := w.m.run(&w.s.plan, false)

@@ -5,23 +5,36 @@ import (
 	"time"
 )
 
-// Step plans the next step. The second result lists the requests that it admitted; the third
-// is false when there is nothing to do. The numbers are those of the package comment.
-func (s *Scheduler) Step(now time.Time) (*Plan, []Started, bool) {
+// Step plans the next step. The second result tells who came and who left with it; the third
+// is false when there is nothing to compute. The numbers are those of the package comment.
+func (s *Scheduler) Step(now time.Time) (*Plan, Admission, bool) {
+	var a Admission
 	// 1 cancelled work leaves
 	for i := 0; i < len(s.runs); {
 		if r := s.runs[i]; r.phase == cancelled {
+			s.drain.left(now, len(s.waiting) > 0)
 			s.remove(r)
 			continue
 		}
 		i++
 	}
+	a.Expired = s.expire(now) // 1a
 	// 2 waiting requests are admitted
-	var started []Started
-	for len(s.waiting) > 0 && len(s.runs) < s.cfg.Rows && s.fits(s.waiting[0]) {
-		r := s.waiting[0]
-		s.waiting = s.waiting[1:]
-		started = append(started, Started{r.ID, s.admit(r, now)})
+	for len(s.waiting) > 0 {
+		r := s.first()
+		if r == nil {
+			break
+		}
+		if len(s.runs) == s.cfg.Rows || !s.fits(r) {
+			victim := s.victim(r) // 2a
+			if victim == nil || len(a.Preempted) > 0 {
+				break
+			}
+			s.preempt(victim)
+			a.Preempted = append(a.Preempted, victim.ID)
+		}
+		s.dequeue(r)
+		a.Started = append(a.Started, Started{r.ID, s.admit(r, now)})
 	}
 	s.follow()
 	p := &s.plan
@@ -42,7 +55,7 @@ func (s *Scheduler) Step(now time.Time) (*Plan, []Started, bool) {
 			s.prompts = append(s.prompts, r)
 		}
 	}
-	slices.SortStableFunc(s.prompts, func(a, b *run) int { return a.Class - b.Class })
+	s.sortByRank(s.prompts)
 	for i, r := range s.prompts {
 		if len(p.Tokens) < budget && !s.computedBy(s.prompts[:i], r) { // 4c
 			s.add(r, min(len(r.tokens)-r.computed, budget-len(p.Tokens)))
@@ -54,7 +67,7 @@ func (s *Scheduler) Step(now time.Time) (*Plan, []Started, bool) {
 	short := s.used() + len(p.Tokens) - s.cfg.Cells
 	s.tree.Evict(max(over, short))
 	p.Ops, s.ops = append(p.Ops[:0], s.ops...), s.ops[:0]
-	return p, started, len(p.Tokens) > 0 || len(p.Ops) > 0
+	return p, a, len(p.Tokens) > 0 || len(p.Ops) > 0
 }
 
 // budget is the most tokens of a step that already has rows of decoding requests in it (4a, 4b).
@@ -133,7 +146,9 @@ func (s *Scheduler) fits(r *run) bool {
 // The last token is always computed: its logits are wanted.
 func (s *Scheduler) admit(r *run, now time.Time) int {
 	r.seq = s.ids.live()
-	r.admitted = now
+	if r.admitted.IsZero() {
+		r.admitted = now
+	}
 	if s.cfg.Reuse {
 		r.lease = s.tree.Acquire(r.tokens, len(r.tokens)-1, r.seq)
 	}
