@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"aigw/engine/llama"
@@ -29,6 +30,7 @@ type Engine struct {
 	plan    Plan
 	done    chan struct{} // closed when the loop has ended
 	wakeup  chan struct{} // has a value when the loop should look again
+	threads atomic.Int32  // that compute the step under way
 
 	mu      sync.Mutex
 	ctx     stepper
@@ -81,6 +83,9 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		_ = model.Close()
 		return nil, err
+	}
+	if set.noReuse != "" {
+		log.Info("this model computes every prompt whole", "because", set.noReuse)
 	}
 	e := newEngine(set, log)
 	e.model, e.vocab = model, newVocabulary(model.Vocab())
@@ -191,26 +196,6 @@ type Totals struct {
 	// DraftTokens were guessed and computed along; AcceptedTokens of them came true.
 	DraftTokens, AcceptedTokens uint64
 	Busy                        time.Duration // time spent in steps
-}
-
-// State is what an engine is doing now.
-type State struct {
-	Totals
-	Running, Waiting            int
-	Cells, CellsUsed, Evictable int
-	Parallel, Queue             int
-}
-
-// State reports what the engine is doing.
-func (e *Engine) State() State {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	used, evictable := e.sched.Cells()
-	return State{
-		Totals: e.totals, Running: e.sched.Running(), Waiting: e.sched.Waiting(),
-		Cells: e.set.sched.Cells, CellsUsed: used, Evictable: evictable,
-		Parallel: e.set.sched.Rows, Queue: e.set.sched.Queue,
-	}
 }
 
 // wake makes the loop look for work.

@@ -135,10 +135,12 @@ func (e *Engine) submit(ctx context.Context, g *generation) error {
 	}
 	e.nextID++
 	g.id, g.submitted = e.nextID, time.Now()
-	err := e.sched.Submit(sched.Request{
-		ID: g.id, Tokens: g.req.Prompt, MaxTokens: g.req.MaxTokens, Class: g.req.Class,
+	r := sched.Request{
+		ID: g.id, Tokens: g.req.Prompt, MaxTokens: g.req.MaxTokens, Class: g.req.Class, Keep: g.req.Keep,
 		Deadline: e.deadline(ctx, g.req.Class, g.submitted),
-	}, g.submitted)
+	}
+	e.set.sharing.scope(&r, g.req.Owner)
+	err := e.sched.Submit(r, g.submitted)
 	if full := (*sched.FullError)(nil); errors.As(err, &full) {
 		e.totals.Refused++
 		return &BusyError{Wait: full.Wait}

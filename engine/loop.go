@@ -15,6 +15,7 @@ func (e *Engine) loop() {
 	var flying []*generation
 	pilot := newThreadPilot(e.set.context.Threads)
 	threads := pilot.max
+	e.threads.Store(int32(threads))
 	for {
 		plan, ok := e.next(&step, &flying)
 		if !ok {
@@ -26,6 +27,7 @@ func (e *Engine) loop() {
 				e.log.Error("changing the number of threads", "error", err)
 			}
 			threads = n
+			e.threads.Store(int32(n))
 		}
 		began := time.Now()
 		err := e.ctx.Step(&step)

@@ -268,6 +268,33 @@ func TestAnErrorOfTheReaderEndsTheGeneration(t *testing.T) {
 	eventually(t, "an idle engine", func() bool { return e.State().Running == 0 })
 }
 
+func TestKVSharing(t *testing.T) {
+	for sharing, want := range map[Sharing][3]int{ // cached tokens of: the same owner, another one, nobody known
+		ShareInstance: {99, 99, 99}, ShareUser: {99, 0, 0}, ShareOff: {0, 0, 0},
+	} {
+		e := startFake(t, newFakeContext(), nil)
+		e.set.sharing = sharing
+		ask := func(owner string) int {
+			req := request(100, 5)
+			req.Owner = owner
+			res, err := e.Generate(t.Context(), req, discard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return res.CachedTokens
+		}
+		ask("user-1")
+		same, other := ask("user-1"), ask("user-2")
+		ask("")
+		if got := [3]int{same, other, ask("")}; got != want {
+			t.Errorf("%s: %v cached tokens, want %v", sharing, got, want)
+		}
+	}
+	if _, err := ParseSharing("everybody"); err == nil {
+		t.Error("an unknown setting was accepted")
+	}
+}
+
 // A reader that has enough gets the result of a generation that stopped.
 func TestAReaderThatHasEnoughGetsAResult(t *testing.T) {
 	f := newFakeContext()

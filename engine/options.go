@@ -33,6 +33,8 @@ type Options struct {
 	CacheTypeK     string // f16, q8_0, ...; empty: f16
 	CacheTypeV     string
 
+	KVSharing string // instance, user or off; empty: instance
+
 	Journal Journal // told what runs; may be nil
 
 	BackendDir string             // where ggml's plug-ins are, for programs linked dynamically; empty: beside libggml
@@ -73,6 +75,19 @@ type settings struct {
 	context llama.ContextOptions
 	limit   int // tokens that one request may hold
 	maxWait time.Duration
+	sharing Sharing
+	noReuse string // why every prompt is computed whole; empty: it is not
+}
+
+// noReuse says why nothing that was computed of a prompt can serve another one.
+func noReuse(m *llama.Model, sharing Sharing) string {
+	switch {
+	case m.IsRecurrent() || m.IsHybrid():
+		return "its recurrent state cannot be cut back to where two prompts part"
+	case m.SlidingWindow() > 0 && sharing == ShareOff:
+		return "with KV sharing off its sliding window saves memory instead"
+	}
+	return ""
 }
 
 func (o Options) settle(m *llama.Model) (settings, error) {
@@ -98,7 +113,15 @@ func (o Options) settle(m *llama.Model) (settings, error) {
 	if c.TypeV, err = llama.ParseCacheType(orText(o.CacheTypeV, "f16")); err != nil {
 		return settings{}, err
 	}
+	sharing, err := ParseSharing(o.KVSharing)
+	if err != nil {
+		return settings{}, err
+	}
+	whyNoReuse := noReuse(m, sharing)
+	// Layers with a window keep all cells, so that prompts can be shared and guesses taken back.
+	c.SWAFull = m.SlidingWindow() > 0 && whyNoReuse == ""
 	s := settings{
+		noReuse: whyNoReuse, sharing: sharing,
 		context: c,
 		limit:   min(cells, trained),
 		maxWait: cmp.Or(o.MaxWait, DefaultMaxWait),
@@ -106,9 +129,7 @@ func (o Options) settle(m *llama.Model) (settings, error) {
 			Cells: cells, Rows: c.MaxSeqs, BatchTokens: batch,
 			SliceTokens: or(o.Slice, DefaultSlice), Queue: or(o.Queue, DefaultQueue),
 			StepTime: o.stepTime(), IdleTime: o.IdleTime, DraftTokens: draft, DraftAlways: o.draftAlways,
-			// A sliding window recycles cells behind our back, a recurrent state cannot be
-			// rolled back: such models compute every prompt anew.
-			Reuse: m.SlidingWindow() == 0 && !m.IsRecurrent() && !m.IsHybrid(),
+			Reuse: whyNoReuse == "", Window: c.SWAFull,
 		},
 	}
 	if err := s.sched.Validate(); err != nil {

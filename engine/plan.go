@@ -18,7 +18,9 @@ type Plan struct {
 	FlashAttention string
 	CacheTypeK     string
 	CacheTypeV     string
-	Reuse          bool // prompts start from what is in the cache
+	Reuse          bool   // prompts start from what is in the cache
+	NoReuse        string // why not
+	KVSharing      Sharing
 	// Bytes by use, over all devices: as llama.cpp counts them, without output rows and vocabulary.
 	WeightBytes, CacheBytes, ComputeBytes uint64
 }
@@ -31,7 +33,7 @@ func (e *Engine) describe(c *llama.Context) error {
 	o := e.set.context
 	e.plan = Plan{
 		Model: e.model.Description(), Threads: c.Threads(), Context: c.ContextSize(), Limit: e.set.limit,
-		Parallel: e.set.sched.Rows, Queue: e.set.sched.Queue, Reuse: e.set.sched.Reuse,
+		Parallel: e.set.sched.Rows, Queue: e.set.sched.Queue, Reuse: e.set.sched.Reuse, NoReuse: e.set.noReuse, KVSharing: e.set.sharing,
 		FlashAttention: o.FlashAttention.String(), CacheTypeK: o.TypeK.String(), CacheTypeV: o.TypeV.String(),
 	}
 	uses, err := c.MemoryBytes()

@@ -29,6 +29,12 @@ type Request struct {
 	Sampling  models.Sampling
 	Stops     models.Stops
 	Class     Class
+	// Owner is whose request it is. With KVSharing "user" only requests of one owner share what is
+	// computed of their prompts, and those of unknown owners share nothing.
+	Owner string
+	// Keep is how many tokens the prompt begins with that many others will begin with, too: they
+	// stay in the cache longest.
+	Keep int
 
 	trace func(models.Token) // tests see the ids; called under the engine's lock
 }

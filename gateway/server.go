@@ -103,7 +103,7 @@ func (s *Server) Warm(ctx context.Context, m *serving.Model) {
 func (s *Server) Ready(models ...*serving.Model) {
 	for _, m := range models {
 		if m != nil {
-			s.metrics.KnowModel(m.DisplayName())
+			s.adopt(m)
 		}
 	}
 	s.state.Ready(models...)

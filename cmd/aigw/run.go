@@ -39,6 +39,7 @@ func runCommand() *cli.Command {
 			&cli.IntFlag{Name: "parallel", Value: engine.DefaultParallel, Usage: "most requests that the model works on at once", EnvVars: []string{"AIGW_PARALLEL"}},
 			&cli.IntFlag{Name: "queue", Value: engine.DefaultQueue, Usage: "most requests that wait, of completions, generations and conversations each; more are answered 429", EnvVars: []string{"AIGW_QUEUE"}},
 			&cli.DurationFlag{Name: "max-wait", Value: engine.DefaultMaxWait, Usage: "how long a completion waits for its turn; generations wait 3 times, conversations 6 times as long; who cannot have it in time is answered 429 at once", EnvVars: []string{"AIGW_MAX_WAIT"}},
+			&cli.StringFlag{Name: "kv-sharing", Value: string(engine.ShareInstance), Usage: "between whom what was computed of equal prompts is shared: instance, user or off; see docs/security.md", EnvVars: []string{"AIGW_KV_SHARING"}},
 			&cli.IntFlag{Name: "batch", Value: engine.DefaultBatch, Usage: "most tokens computed in one step", EnvVars: []string{"AIGW_BATCH"}},
 			&cli.IntFlag{Name: "slice", Value: engine.DefaultSlice, Usage: "prompt tokens that are computed in every step, whatever they cost", EnvVars: []string{"AIGW_SLICE"}},
 			&cli.IntFlag{Name: "draft-tokens", Value: engine.DefaultDraft, Usage: "most tokens of a step that are guessed from what the text repeats (0: none)", EnvVars: []string{"AIGW_DRAFT_TOKENS"}},
@@ -162,6 +163,7 @@ func (s *server) load(ctx context.Context) (*loaded, error) {
 	shown := newProgress(s.cli.App.ErrWriter, s.log, "loading "+filepath.Base(s.model.path))
 	o := s.model.options(s.cli, s.log)
 	o.Parallel, o.Queue, o.MaxWait = s.cli.Int("parallel"), s.cli.Int("queue"), s.cli.Duration("max-wait")
+	o.KVSharing = s.cli.String("kv-sharing")
 	o.Batch, o.Slice, o.StepTime = s.cli.Int("batch"), s.cli.Int("slice"), s.cli.Duration("step-time")
 	if o.Draft = s.cli.Int("draft-tokens"); o.Draft == 0 {
 		o.Draft = -1 // 0 is the engine's own choice
@@ -272,6 +274,9 @@ func checkRunFlags(c *cli.Context) error {
 	}
 	if d := c.Duration("drain-timeout"); d <= 0 {
 		return usagef("--drain-timeout %s: it must be longer than nothing", d)
+	}
+	if _, err := engine.ParseSharing(c.String("kv-sharing")); err != nil {
+		return usagef("--kv-sharing: %v", err)
 	}
 	if d := c.Duration("max-wait"); d <= 0 {
 		return usagef("--max-wait %s: it must be longer than nothing", d)

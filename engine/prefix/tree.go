@@ -8,6 +8,9 @@
 // While the lease lasts, nothing on its path is evicted, and what the request computes is added
 // below it, so that others share it while its owner still generates.
 //
+// Prefixes are known within a scope only: people of two scopes share no cell, and whether somebody
+// else has asked for the same cannot be told from how fast an answer comes.
+//
 // The package is pure: it decides and reports operations to a Cache, which applies them later.
 // A Tree is not safe for concurrent use.
 package prefix
@@ -32,13 +35,14 @@ type IDs interface {
 
 // Tree is the radix tree. Make one with New.
 type Tree struct {
-	root  *node
+	roots map[string]*node // by scope
 	cache Cache
 	ids   IDs
 	cells int // cells owned by nodes
 	nodes int // nodes other than the root
 	// returns is the share of evicted nodes that somebody had come back to, smoothed.
 	returns float64
+	evicted uint64 // tokens
 	clock   uint64 // counts leases and what Tick adds; orders nodes by last use
 }
 
@@ -49,16 +53,20 @@ type node struct {
 	from     int // position of tokens[0]
 	seq      Seq
 	refs     int    // leases at or below this node
-	hit      bool   // somebody came back to it
+	visits   int    // how often somebody came back to it
+	kept     bool   // somebody asked for it to be kept
 	used     uint64 // clock when a lease last went through or ended
 }
+
+func (n *node) isRoot() bool { return n.parent == nil }
 
 func (n *node) to() int { return n.from + len(n.tokens) }
 
 // Lease holds a path of the tree for one request.
 type Lease struct {
-	tree *Tree
-	at   *node
+	tree  *Tree
+	scope string
+	at    *node
 }
 
 // Len is the number of tokens on the leased path.
@@ -67,7 +75,7 @@ func (l *Lease) Len() int { return l.at.to() }
 // Alone is the number of cells on the leased path that no other lease pins.
 func (l *Lease) Alone() int {
 	alone := 0
-	for n := l.at; n != l.tree.root && n.refs == 1; n = n.parent {
+	for n := l.at; !n.isRoot() && n.refs == 1; n = n.parent {
 		alone += len(n.tokens)
 	}
 	return alone
@@ -75,7 +83,7 @@ func (l *Lease) Alone() int {
 
 // New returns an empty tree that reports to cache and draws ids from ids.
 func New(cache Cache, ids IDs) *Tree {
-	return &Tree{root: &node{children: map[int32]*node{}}, cache: cache, ids: ids, returns: 1}
+	return &Tree{roots: map[string]*node{}, cache: cache, ids: ids, returns: 1}
 }
 
 // Cells is the number of cells that nodes own.
@@ -87,6 +95,20 @@ func (t *Tree) Nodes() int { return t.nodes }
 // Returns is the share of what was kept that somebody came back to before it was evicted,
 // smoothed over about ten evictions; 1 in the beginning.
 func (t *Tree) Returns() float64 { return t.returns }
+
+// Evicted is the number of tokens that were evicted, ever.
+func (t *Tree) Evicted() uint64 { return t.evicted }
+
+// Kept is the number of cells that are to be kept.
+func (t *Tree) Kept() int {
+	kept := 0
+	t.walk(func(n *node) {
+		if n.kept {
+			kept += len(n.tokens)
+		}
+	})
+	return kept
+}
 
 // Pinned is the number of cells on leased paths: the ones that cannot be evicted.
 func (t *Tree) Pinned() int {
@@ -100,8 +122,11 @@ func (t *Tree) Pinned() int {
 }
 
 // Match returns how many leading tokens are in the tree. It changes nothing.
-func (t *Tree) Match(tokens []int32) int {
-	n, matched := t.root, 0
+func (t *Tree) Match(scope string, tokens []int32) int {
+	n, matched := t.roots[scope], 0
+	if n == nil {
+		return 0
+	}
 	for {
 		child := n.children[first(tokens[matched:])]
 		if child == nil || matched == len(tokens) {
@@ -118,8 +143,11 @@ func (t *Tree) Match(tokens []int32) int {
 
 // PinnedMatch returns how many of the leading tokens that Match counts are already pinned by
 // somebody's lease, and so cost nothing more to pin.
-func (t *Tree) PinnedMatch(tokens []int32) int {
-	n, matched := t.root, 0
+func (t *Tree) PinnedMatch(scope string, tokens []int32) int {
+	n, matched := t.roots[scope], 0
+	if n == nil {
+		return 0
+	}
 	for {
 		child := n.children[first(tokens[matched:])]
 		if child == nil || matched == len(tokens) || child.refs == 0 {
@@ -135,9 +163,15 @@ func (t *Tree) PinnedMatch(tokens []int32) int {
 }
 
 // Acquire leases the longest known prefix of tokens, at most limit long, and adds its cells to dst.
-func (t *Tree) Acquire(tokens []int32, limit int, dst Seq) *Lease {
+func (t *Tree) Acquire(scope string, tokens []int32, limit int, dst Seq) *Lease {
 	t.clock++
-	l := &Lease{tree: t, at: t.root}
+	root := t.roots[scope]
+	if root == nil {
+		root = &node{children: map[int32]*node{}}
+		t.roots[scope] = root
+	}
+	root.refs++
+	l := &Lease{tree: t, scope: scope, at: root}
 	l.Follow(tokens, limit, dst)
 	return l
 }
@@ -162,7 +196,7 @@ func (l *Lease) Follow(tokens []int32, limit int, dst Seq) {
 			child = upper
 		}
 		t.cache.Copy(child.seq, dst, child.from, child.to())
-		child.hit = true
+		child.visits++
 		l.step(child)
 	}
 }
@@ -205,7 +239,7 @@ func (l *Lease) Extend(tokens []int32, seq Seq) {
 // there, else as a new node.
 func (l *Lease) append(tokens []int32, seq Seq) {
 	t, n := l.tree, l.at
-	if n != t.root && n.refs == 1 && len(n.children) == 0 {
+	if !n.isRoot() && n.refs == 1 && !n.kept && len(n.children) == 0 {
 		t.cache.Copy(seq, n.seq, n.to(), n.to()+len(tokens))
 		n.tokens = append(n.tokens, tokens...)
 		t.cells += len(tokens)
@@ -224,31 +258,80 @@ func (l *Lease) append(tokens []int32, seq Seq) {
 	l.at = child
 }
 
-// Release ends the lease. The path stays in the tree until it is evicted.
+// Release ends the lease, which is of no use afterwards. The path stays in the tree until it is evicted.
 func (l *Lease) Release() {
-	for n := l.at; n != l.tree.root; n = n.parent {
+	for n := l.at; n != nil; n = n.parent {
 		n.refs--
 		n.used = l.tree.clock
 	}
-	l.at = l.tree.root
+	l.tree.close(l.scope)
+}
+
+// close forgets a scope that has nothing in it and in which nobody is.
+func (t *Tree) close(scope string) {
+	if root := t.roots[scope]; root != nil && root.refs == 0 && len(root.children) == 0 {
+		delete(t.roots, scope)
+	}
+}
+
+// Keep marks the first n tokens of the leased path to be kept when others are evicted that have
+// been used since: what many begin with. Where cells are short, they go too, as the last ones.
+func (l *Lease) Keep(n int) {
+	for at := l.at; at != nil && !at.isRoot(); at = at.parent {
+		if at.from >= n {
+			continue
+		}
+		if at.to() > n {
+			upper, ok := l.tree.split(at, n-at.from)
+			if !ok {
+				return
+			}
+			at = upper
+		}
+		at.kept = true
+	}
+}
+
+// DropScope frees all that nobody has leased in a scope.
+func (t *Tree) DropScope(scope string) {
+	root := t.roots[scope]
+	if root == nil {
+		return
+	}
+	var free func(*node)
+	free = func(n *node) {
+		for _, child := range n.children {
+			free(child)
+		}
+		if !n.isRoot() && n.refs == 0 && len(n.children) == 0 {
+			t.remove(n)
+		}
+	}
+	free(root)
+	t.close(scope)
 }
 
 // Tick lets n units of time pass. The caller chooses the unit.
 func (t *Tree) Tick(n int) { t.clock += uint64(n) }
 
-// EvictIdle frees what nobody has leased and nobody has used for more than age units of time.
+// EvictIdle frees what nobody has leased and nobody has used for more than age units of time, or
+// as many times that as somebody came back to it. What is to be kept stays.
 func (t *Tree) EvictIdle(age int) {
 	for {
 		leaf := t.victim()
-		if leaf == nil || t.clock-leaf.used <= uint64(age) {
+		if leaf == nil || leaf.kept || t.idle(leaf) <= float64(age) {
 			return
 		}
 		t.drop(leaf)
 	}
 }
 
-// Evict frees at least want cells if it can, least recently used leaves first, and returns how
-// many it freed. Leased paths stay.
+// idle is how long nobody has used a node, and the less the more often somebody came back: the
+// one that was used by ten is likelier to be used again than the one that nobody came back to.
+func (t *Tree) idle(n *node) float64 { return float64(t.clock-n.used) / float64(1+min(n.visits, 15)) }
+
+// Evict frees at least want cells if it can, the most idle leaves first, what is to be kept last,
+// and returns how many it freed. Leased paths stay.
 func (t *Tree) Evict(want int) int {
 	freed := 0
 	for freed < want {
@@ -266,11 +349,11 @@ func (t *Tree) Evict(want int) int {
 // The lower part keeps the old one. It fails when no id is to be had.
 func (t *Tree) split(lower *node, offset int) (*node, bool) {
 	// The path may not be evicted to make room for its own upper half.
-	for n := lower; n != t.root; n = n.parent {
+	for n := lower; !n.isRoot(); n = n.parent {
 		n.refs++
 	}
 	id, ok := t.retain()
-	for n := lower; n != t.root; n = n.parent {
+	for n := lower; !n.isRoot(); n = n.parent {
 		n.refs--
 	}
 	if !ok {
@@ -281,7 +364,7 @@ func (t *Tree) split(lower *node, offset int) (*node, bool) {
 		parent: lower.parent, children: map[int32]*node{lower.tokens[offset]: lower},
 		// A copy: the lower part's slice may grow in place.
 		tokens: append([]int32(nil), lower.tokens[:offset]...),
-		from:   lower.from, seq: id, refs: lower.refs, used: lower.used, hit: lower.hit,
+		from:   lower.from, seq: id, refs: lower.refs, used: lower.used, visits: lower.visits, kept: lower.kept,
 	}
 	t.cache.Copy(lower.seq, id, lower.from, cut)
 	t.cache.Remove(lower.seq, lower.from, cut)
@@ -304,29 +387,54 @@ func (t *Tree) retain() (Seq, bool) {
 	return t.ids.Retain()
 }
 
-// victim is the least recently used leaf that nobody has leased. There are at most as many
-// nodes as sequence ids, so looking at all of them is cheap.
+// victim is the most idle leaf that nobody has leased, one that is to be kept only if there is no
+// other. There are at most as many nodes as sequence ids, so looking at all of them is cheap.
 func (t *Tree) victim() *node {
 	var best *node
 	t.walk(func(n *node) {
-		if n.refs == 0 && len(n.children) == 0 && (best == nil || n.used < best.used || n.used == best.used && n.seq < best.seq) {
+		if n.refs == 0 && len(n.children) == 0 && (best == nil || t.before(n, best)) {
 			best = n
 		}
 	})
 	return best
 }
 
+// before: a is to be evicted before b.
+func (t *Tree) before(a, b *node) bool {
+	if a.kept != b.kept {
+		return b.kept
+	}
+	if x, y := t.idle(a), t.idle(b); x != y {
+		return x > y
+	}
+	return a.seq < b.seq
+}
+
+// drop evicts a leaf, and learns whether keeping it was worth it.
 func (t *Tree) drop(leaf *node) {
+	t.remove(leaf)
+	t.evicted += uint64(len(leaf.tokens))
+	came := 0.0
+	if leaf.visits > 0 {
+		came = 1
+	}
+	t.returns += (came - t.returns) / 10
+}
+
+func (t *Tree) remove(leaf *node) {
 	t.cache.Remove(leaf.seq, leaf.from, leaf.to())
 	t.ids.Release(leaf.seq)
 	delete(leaf.parent.children, leaf.tokens[0])
 	t.cells -= len(leaf.tokens)
 	t.nodes--
-	came := 0.0
-	if leaf.hit {
-		came = 1
+	if leaf.parent.isRoot() && len(leaf.parent.children) == 0 && leaf.parent.refs == 0 {
+		for scope, root := range t.roots {
+			if root == leaf.parent {
+				delete(t.roots, scope)
+				break
+			}
+		}
 	}
-	t.returns += (came - t.returns) / 10
 }
 
 func (t *Tree) walk(visit func(*node)) {
@@ -337,7 +445,9 @@ func (t *Tree) walk(visit func(*node)) {
 			down(child)
 		}
 	}
-	down(t.root)
+	for _, root := range t.roots {
+		down(root)
+	}
 }
 
 func (t *Tree) String() string {

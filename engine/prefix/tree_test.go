@@ -64,7 +64,7 @@ func text(s string) []int32 {
 
 // learn makes the tree know s, computed under seq, and lets go of it.
 func learn(tree *Tree, s string, seq Seq) {
-	l := tree.Acquire(text(s), len(s), seq)
+	l := tree.Acquire("", text(s), len(s), seq)
 	l.Extend(text(s)[l.Len():], seq)
 	l.Release()
 }
@@ -75,7 +75,7 @@ func TestASharedHeadIsSplitOffAndCopied(t *testing.T) {
 	learn(tree, "system one", 100)
 	expect(t, r, "copy 100>0 0-10")
 	// The second prompt agrees up to "system " and then differs.
-	l := tree.Acquire(text("system two"), 9, 101)
+	l := tree.Acquire("", text("system two"), 9, 101)
 	expect(t, r, "copy 0>1 0-7, remove 0 0-7, copy 1>101 0-7")
 	if l.Len() != 7 || tree.Cells() != 10 || tree.Nodes() != 2 || tree.Pinned() != 7 {
 		t.Fatalf("lease of %d; %v", l.Len(), tree)
@@ -83,7 +83,7 @@ func TestASharedHeadIsSplitOffAndCopied(t *testing.T) {
 	l.Extend(text("two"), 101)
 	expect(t, r, "copy 101>2 7-10")
 	l.Release()
-	if got := tree.Match(text("system two and more")); got != 10 {
+	if got := tree.Match("", text("system two and more")); got != 10 {
 		t.Fatalf("match of %d, want 10", got)
 	}
 }
@@ -91,7 +91,7 @@ func TestASharedHeadIsSplitOffAndCopied(t *testing.T) {
 func TestALeaseGrowsInPlace(t *testing.T) {
 	r := newRecorder(8)
 	tree := New(r, r)
-	l := tree.Acquire(text("abcdef"), 5, 100)
+	l := tree.Acquire("", text("abcdef"), 5, 100)
 	l.Extend(text("ab"), 100)
 	l.Extend(text("cd"), 100)
 	l.Extend(text("ef"), 100)
@@ -105,8 +105,8 @@ func TestALeaseGrowsInPlace(t *testing.T) {
 func TestWhatTwoComputedAtOnceIsKeptOnce(t *testing.T) {
 	r := newRecorder(8)
 	tree := New(r, r)
-	a := tree.Acquire(text("same"), 3, 100)
-	b := tree.Acquire(text("same"), 3, 101)
+	a := tree.Acquire("", text("same"), 3, 100)
+	b := tree.Acquire("", text("same"), 3, 101)
 	a.Extend(text("same"), 100)
 	r.did()
 	b.Extend(text("same"), 101)
@@ -126,18 +126,18 @@ func TestEvictionTakesTheLeastRecentlyUsedLeafThatNobodyHolds(t *testing.T) {
 	tree := New(r, r)
 	learn(tree, "old", 100)
 	learn(tree, "new", 101)
-	held := tree.Acquire(text("held!"), 5, 102)
+	held := tree.Acquire("", text("held!"), 5, 102)
 	held.Extend(text("held!"), 102)
-	tree.Acquire(text("old"), 3, 103).Release() // used again: younger than "new"
+	tree.Acquire("", text("old"), 3, 103).Release() // used again: younger than "new"
 	r.did()
 	if freed := tree.Evict(1); freed != 3 {
 		t.Fatalf("freed %d", freed)
 	}
 	expect(t, r, "remove 1 0-3")
-	if tree.Match(text("new")) != 0 || tree.Match(text("old")) != 3 {
+	if tree.Match("", text("new")) != 0 || tree.Match("", text("old")) != 3 {
 		t.Fatal("the wrong one went")
 	}
-	if freed := tree.Evict(1000); freed != 3 || tree.Match(text("held!")) != 5 {
+	if freed := tree.Evict(1000); freed != 3 || tree.Match("", text("held!")) != 5 {
 		t.Fatalf("freed %d: what is leased must stay", freed)
 	}
 	held.Release()
@@ -158,7 +158,7 @@ func TestReturnsTellWhetherKeepingPays(t *testing.T) {
 	}
 	for i := range 30 {
 		learn(tree, fmt.Sprint(i, " twice"), 100)
-		tree.Acquire(text(fmt.Sprint(i, " twice")), 100, 101).Release()
+		tree.Acquire("", text(fmt.Sprint(i, " twice")), 100, 101).Release()
 		tree.Evict(1000)
 	}
 	if got := tree.Returns(); got < 0.9 {
@@ -178,7 +178,7 @@ func TestAParentGoesOnlyAfterItsChildren(t *testing.T) {
 			break
 		}
 		tree.Evict(1)
-		if tree.Match(text("head")) == 0 && tree.Nodes() > 0 {
+		if tree.Match("", text("head")) == 0 && tree.Nodes() > 0 {
 			t.Fatalf("head gone while %d nodes are left (%d expected)", tree.Nodes(), left)
 		}
 	}
@@ -187,9 +187,9 @@ func TestAParentGoesOnlyAfterItsChildren(t *testing.T) {
 func TestWithoutIDsNothingBreaks(t *testing.T) {
 	r := newRecorder(1)
 	tree := New(r, r)
-	a := tree.Acquire(text("abcd"), 4, 100)
+	a := tree.Acquire("", text("abcd"), 4, 100)
 	a.Extend(text("abcd"), 100)
-	b := tree.Acquire(text("abxy"), 4, 101) // a split would need a second id
+	b := tree.Acquire("", text("abxy"), 4, 101) // a split would need a second id
 	if b.Len() != 0 {
 		t.Fatalf("lease of %d without an id to split with", b.Len())
 	}
@@ -200,7 +200,7 @@ func TestWithoutIDsNothingBreaks(t *testing.T) {
 	a.Release()
 	b.Release()
 	learn(tree, "zzz", 102) // the only id is taken from what nobody holds
-	if tree.Match(text("zzz")) != 3 || tree.Match(text("abcd")) != 0 {
+	if tree.Match("", text("zzz")) != 3 || tree.Match("", text("abcd")) != 0 {
 		t.Fatal("the free leaf did not make room")
 	}
 }
@@ -209,11 +209,11 @@ func TestPinnedMatchCountsOnlyWhatIsLeased(t *testing.T) {
 	r := newRecorder(8)
 	tree := New(r, r)
 	learn(tree, "abcdef", 100)
-	if got := tree.PinnedMatch(text("abcdef")); got != 0 {
+	if got := tree.PinnedMatch("", text("abcdef")); got != 0 {
 		t.Fatalf("%d pinned without a lease", got)
 	}
-	l := tree.Acquire(text("abcdef"), 3, 101)
-	if got := tree.PinnedMatch(text("abcdef")); got != 3 {
+	l := tree.Acquire("", text("abcdef"), 3, 101)
+	if got := tree.PinnedMatch("", text("abcdef")); got != 3 {
 		t.Fatalf("%d pinned, want 3", got)
 	}
 	l.Release()
@@ -223,14 +223,90 @@ func TestTokensAreCopied(t *testing.T) {
 	r := newRecorder(8)
 	tree := New(r, r)
 	mine := text("abc")
-	l := tree.Acquire(mine, 2, 100)
+	l := tree.Acquire("", mine, 2, 100)
 	l.Extend(mine, 100)
 	l.Release()
 	copy(mine, text("xyz"))
-	if tree.Match(text("abc")) != 3 {
+	if tree.Match("", text("abc")) != 3 {
 		t.Fatal("the tree keeps the caller's slice")
 	}
 	if !slices.Equal(mine, text("xyz")) {
 		t.Fatal("the tree wrote into the caller's slice")
+	}
+}
+
+// Who is of another scope sees nothing of what is there.
+func TestScopesShareNothing(t *testing.T) {
+	r := newRecorder(8)
+	tree := New(r, r)
+	learn(tree, "secret", 100)
+	expect(t, r, "copy 100>0 0-6")
+	l := tree.Acquire("other", text("secret"), 6, 101)
+	if l.Len() != 0 || tree.Match("other", text("secret")) != 0 || tree.PinnedMatch("other", text("secret")) != 0 {
+		t.Errorf("%d tokens of somebody else's", l.Len())
+	}
+	l.Extend(text("secret"), 101)
+	expect(t, r, "copy 101>1 0-6")
+	l.Release()
+	if tree.Cells() != 12 || tree.Match("other", text("secret")) != 6 {
+		t.Errorf("%v", tree)
+	}
+	tree.DropScope("other")
+	expect(t, r, "remove 1 0-6")
+	if tree.Match("", text("secret")) != 6 || len(tree.roots) != 1 {
+		t.Errorf("%v, %d scopes", tree, len(tree.roots))
+	}
+	tree.Evict(100)
+	if len(tree.roots) != 0 || len(r.free) != 8 {
+		t.Errorf("%d scopes and %d of 8 ids left", len(tree.roots), len(r.free))
+	}
+}
+
+// A scope that somebody is in stays when all that he does not use is dropped.
+func TestAScopeInUseStays(t *testing.T) {
+	r := newRecorder(8)
+	tree := New(r, r)
+	learn(tree, "head one", 100)
+	l := tree.Acquire("", text("head two"), 8, 101)
+	tree.DropScope("")
+	if l.Len() != 5 || tree.Cells() != 5 {
+		t.Errorf("lease of %d; %v", l.Len(), tree)
+	}
+	l.Extend(text("two"), 101)
+	l.Release()
+	if tree.Match("", text("head two")) != 8 {
+		t.Error("what was leased is gone")
+	}
+}
+
+// What several came back to outlives what one used later, and what is to be kept outlives both.
+func TestWhatIsSharedOrKeptOutlivesTheRest(t *testing.T) {
+	r := newRecorder(8)
+	tree := New(r, r)
+	l := tree.Acquire("", text("kept and not"), 100, 100)
+	l.Extend(text("kept and not"), 100)
+	l.Keep(4)
+	l.Release()
+	learn(tree, "shared", 101)
+	for range 3 {
+		tree.Acquire("", text("shared"), 6, 102).Release()
+	}
+	tree.Tick(100)
+	learn(tree, "private", 103)
+	tree.Tick(100) // "shared" was not used for 200, four times as often as "private" for 100
+	if tree.Kept() != 4 {
+		t.Fatalf("%d tokens are kept, want 4", tree.Kept())
+	}
+	for _, want := range []struct{ gone, stays string }{{"kept and not", "private"}, {"private", "shared"}, {"shared", "kept"}, {"kept", ""}} {
+		tree.Evict(1)
+		if n := tree.Match("", text(want.gone)); n == len(want.gone) {
+			t.Errorf("%q is still there", want.gone)
+		}
+		if n := tree.Match("", text(want.stays)); n != len(want.stays) {
+			t.Errorf("%q has gone", want.stays)
+		}
+	}
+	if tree.Evicted() != 25 {
+		t.Errorf("%d tokens evicted, want 25", tree.Evicted())
 	}
 }

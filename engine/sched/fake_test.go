@@ -15,6 +15,11 @@ type fakeModel struct {
 	state map[int]uint64        // cell -> hash of the tokens up to it
 	uses  map[int]int           // cell -> sequences that hold it
 	says  predictor
+	// window, if not 0, is how many positions a token sees. The fake forgets what llama.cpp may
+	// forget as soon as it may.
+	window    int
+	forgotten int
+	whole     bool // sequences can only be emptied, not cut back
 }
 
 func newFakeModel(cells int) *fakeModel {
@@ -75,6 +80,31 @@ func (m *fakeModel) drop(seq int32, pos int) {
 	}
 }
 
+// end is the position behind the last one of a sequence.
+func (m *fakeModel) end(seq int32) int {
+	end := 0
+	for pos := range m.seqs[seq] {
+		end = max(end, pos+1)
+	}
+	return end
+}
+
+// forget takes away the cells that one sequence alone has and that lie outside of its window.
+func (m *fakeModel) forget() {
+	if m.window == 0 {
+		return
+	}
+	for seq := range m.seqs {
+		end := m.end(seq)
+		for pos, cell := range m.seqs[seq] {
+			if pos < end-m.window && m.uses[cell] == 1 {
+				m.drop(seq, pos)
+				m.forgotten++
+			}
+		}
+	}
+}
+
 // run applies a plan as llama.cpp would and samples its rows. partial leaves the batch half
 // computed, as an abort does.
 func (m *fakeModel) run(p *Plan, partial bool) ([]int32, error) {
@@ -92,20 +122,33 @@ func (m *fakeModel) run(p *Plan, partial bool) ([]int32, error) {
 			}
 			continue
 		}
+		if m.whole && (op.From > 0 || op.To != End) {
+			return nil, fmt.Errorf("%+v: a state cannot be cut back", op)
+		}
 		for pos := range m.seqs[int32(op.Src)] {
 			if pos >= op.From && (op.To == End || pos < op.To) {
 				m.drop(int32(op.Src), pos)
 			}
 		}
 	}
+	m.forget()
 	at := map[int]uint64{}
 	for i, token := range p.Tokens {
 		seq, pos := p.Seqs[i], int(p.Pos[i])
 		if partial && i >= len(p.Tokens)/2 {
 			return nil, nil
 		}
-		if len(m.seqs[seq]) != pos {
-			return nil, fmt.Errorf("sequence %d has %d positions, batch continues at %d", seq, len(m.seqs[seq]), pos)
+		if has := m.end(seq); has != pos {
+			return nil, fmt.Errorf("sequence %d has %d positions, batch continues at %d", seq, has, pos)
+		}
+		if low := max(pos-m.window, 0); m.window > 0 {
+			for p := low; p < pos; p++ {
+				if _, ok := m.seqs[seq][p]; !ok {
+					return nil, fmt.Errorf("sequence %d has forgotten %d, which %d sees", seq, p, pos)
+				}
+			}
+		} else if len(m.seqs[seq]) != pos {
+			return nil, fmt.Errorf("sequence %d has %d positions of %d", seq, len(m.seqs[seq]), pos)
 		}
 		var state uint64
 		if pos > 0 {

@@ -34,8 +34,12 @@ func (s *Scheduler) Computed(sampled []int32, took time.Duration) {
 			s.checkDraft(r)
 		}
 		// Others may share a prompt as soon as it is computed. Generated tokens join them at
-		// the end, not one by one.
-		s.retain(r, min(r.computed, r.prompt))
+		// the end, not one by one, unless the cache would forget them.
+		n := min(r.computed, r.prompt)
+		if s.cfg.Window {
+			n = r.computed
+		}
+		s.retain(r, n)
 	}
 }
 
@@ -86,6 +90,8 @@ func (s *Scheduler) NoRoom() bool {
 	s.remove(victim)
 	if victim.phase == running {
 		s.waiting = append(s.waiting, victim)
+	} else {
+		s.forget(victim)
 	}
 	return true
 }
@@ -99,6 +105,7 @@ func (s *Scheduler) Distrust(id ID) {
 	}
 	delete(s.byID, id)
 	s.remove(r)
+	s.forget(r)
 	s.tree.Evict(s.cfg.Cells)
 }
 

@@ -21,16 +21,13 @@ func (s *Scheduler) Submit(r Request, now time.Time) error {
 	if r.Class < 0 || r.Class >= Classes {
 		return fmt.Errorf("there is no class %d", r.Class)
 	}
-	waiting := 0
-	for _, o := range s.waiting {
-		if o.Class == r.Class {
-			waiting++
-		}
-	}
 	wait := s.Wait(r.Class)
 	late := !r.Deadline.IsZero() && now.Add(wait).After(r.Deadline)
-	if late || waiting >= s.cfg.Queue+s.cfg.Rows-len(s.runs) {
+	if late || s.WaitingOf(r.Class) >= s.cfg.Queue+s.cfg.Rows-len(s.runs) {
 		return &FullError{Wait: wait}
+	}
+	if r.Private {
+		r.Scope = fmt.Sprintf("\x00private %d", r.ID) // that nobody else can have
 	}
 	n := &run{Request: r, tokens: r.Tokens, prompt: len(r.Tokens), arrived: now}
 	s.waiting = append(s.waiting, n)

@@ -51,7 +51,7 @@ func (s *Scheduler) first() *run {
 	for _, r := range s.waiting {
 		known := 0
 		if s.cfg.Reuse {
-			known = s.tree.Match(r.tokens)
+			known = s.tree.Match(r.Scope, r.tokens)
 		}
 		if at := s.rank(r, known); best == nil || at.Before(when) {
 			best, when = r, at

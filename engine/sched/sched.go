@@ -57,6 +57,8 @@ type Config struct {
 	SliceTokens int  // prompt tokens of a step that are computed whatever they cost
 	Queue       int  // most requests of each class that wait for a row
 	Reuse       bool // keep prefixes; off for caches that cannot be rolled back
+	// Window tells that the cache forgets what lies outside of a sliding window (guard.go).
+	Window bool
 	// ShareTokens is the shortest common head that a prompt waits for (4c): for less than that,
 	// computing it twice costs less than a step of waiting. 0 is 16.
 	ShareTokens int
@@ -94,6 +96,13 @@ type Request struct {
 	// Deadline is when the request is of no use any more unless it has been admitted by then.
 	// Zero: it waits as long as it takes.
 	Deadline time.Time
+	// Scope is within whom prefixes are shared: requests of different scopes share no cell.
+	Scope string
+	// Private shares nothing with anybody, and nothing of it is kept once it has ended.
+	Private bool
+	// Keep is how many tokens the prompt begins with that many others will begin with, too: they
+	// are evicted last. At most a quarter of the cells is kept like that.
+	Keep int
 }
 
 // End as an Op's To means "to the last position".
@@ -161,6 +170,7 @@ type run struct {
 	arrived  time.Time
 	admitted time.Time // zero: never yet
 	yielded  int       // how often it made room for others
+	holed    bool      // the cache may have forgotten some of what the tree has no id for
 
 	draft        []int32 // guesses that follow tokens in the step under way
 	match        int     // tokens that the guess rests on
@@ -205,7 +215,12 @@ func New(cfg Config) *Scheduler {
 	s := &Scheduler{cfg: cfg, byID: map[ID]*run{}}
 	s.ids = newIDs(MaxSeq, cfg.Rows)
 	s.spec = newSpeculation(cfg.DraftTokens)
-	s.tree = prefix.New((*opList)(&s.ops), s.ids)
+	if cfg.Window {
+		g := newGuards((*opList)(&s.ops), s.ids)
+		s.tree = prefix.New(g, g)
+	} else {
+		s.tree = prefix.New((*opList)(&s.ops), s.ids)
+	}
 	return s
 }
 
@@ -229,6 +244,24 @@ func (s *Scheduler) Cells() (used, evictable int) {
 	return s.used(), s.tree.Cells() - s.tree.Pinned()
 }
 
+// Prefixes reports what the tree has kept and given up.
+func (s *Scheduler) Prefixes() (nodes, kept int, evicted uint64) {
+	return s.tree.Nodes(), s.tree.Kept(), s.tree.Evicted()
+}
+
+// WaitingOf and RunningOf count requests of a class.
+func (s *Scheduler) WaitingOf(c Class) int { return count(s.waiting, c) }
+func (s *Scheduler) RunningOf(c Class) int { return count(s.runs, c) }
+
+func count(runs []*run, c Class) (n int) {
+	for _, r := range runs {
+		if r.Class == c {
+			n++
+		}
+	}
+	return n
+}
+
 func (s *Scheduler) used() int {
 	used := s.tree.Cells()
 	for _, r := range s.runs {
@@ -247,6 +280,7 @@ func (s *Scheduler) Cancel(id ID) {
 	delete(s.byID, id)
 	if at := slices.Index(s.waiting, r); at >= 0 {
 		s.waiting = slices.Delete(s.waiting, at, at+1)
+		s.forget(r)
 		return
 	}
 	r.phase = cancelled
@@ -262,12 +296,26 @@ func (s *Scheduler) Finish(id ID, now time.Time) {
 	s.retain(r, r.computed)
 	delete(s.byID, id)
 	s.remove(r)
+	s.forget(r)
 }
 
 // retain puts r's tokens up to n into the tree, as far as they are not there yet.
 func (s *Scheduler) retain(r *run, n int) {
-	if r.lease != nil && n > r.lease.Len() {
-		r.lease.Extend(r.tokens[r.lease.Len():n], r.seq)
+	if r.lease == nil || n <= r.lease.Len() || r.holed {
+		return
+	}
+	before := r.lease.Len()
+	r.lease.Extend(r.tokens[before:n], r.seq)
+	r.holed = s.cfg.Window && r.lease.Len() < n
+	if keep := min(r.Keep, r.prompt); before < keep && r.lease.Len() >= keep && s.tree.Kept()+keep <= s.cfg.Cells/4 {
+		r.lease.Keep(keep)
+	}
+}
+
+// forget drops what is retained of a private request that has ended.
+func (s *Scheduler) forget(r *run) {
+	if r.Private {
+		s.tree.DropScope(r.Scope)
 	}
 }
 
@@ -285,5 +333,5 @@ func (s *Scheduler) vacate(r *run) {
 	}
 	s.ops = append(s.ops, Op{Src: r.seq, From: 0, To: End})
 	s.ids.releaseLive(r.seq)
-	r.computed, r.planned, r.draft = 0, 0, nil
+	r.computed, r.planned, r.draft, r.holed = 0, 0, nil, false
 }

@@ -22,6 +22,9 @@ type world struct {
 	decoded map[ID]bool
 
 	deadline           time.Time // of what is submitted
+	scope              string
+	private            bool
+	keep               int
 	expired, preempted int
 	admitted           []ID
 
@@ -39,7 +42,7 @@ func newWorld(cfg Config) *world {
 
 func (w *world) submit(prompt []int32, max int, class Class) (ID, error) {
 	w.nextID++
-	err := w.s.Submit(Request{ID: w.nextID, Tokens: prompt, MaxTokens: max, Class: class, Deadline: w.deadline}, w.now)
+	err := w.s.Submit(Request{ID: w.nextID, Tokens: prompt, MaxTokens: max, Class: class, Deadline: w.deadline, Scope: w.scope, Private: w.private, Keep: w.keep}, w.now)
 	if err == nil {
 		w.readers[w.nextID] = &reader{prompt: prompt, max: max}
 	}
@@ -144,7 +147,7 @@ func (w *world) check() error {
 	if len(w.s.ops) > 0 {
 		return nil
 	}
-	if used, _ := w.s.Cells(); used != w.m.used() {
+	if used, _ := w.s.Cells(); used != w.m.used() && !w.cfg.Window || used < w.m.used() {
 		return errors.New("books and cache count different cells")
 	}
 	return nil
@@ -177,7 +180,7 @@ func drawPrompt(t *rapid.T) []int32 {
 }
 
 func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
-	reused, failed, right, wrong, expired, preempted := 0, 0, 0, 0, 0, 0
+	reused, failed, right, wrong, expired, preempted, forgotten := 0, 0, 0, 0, 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := Config{
 			Cells:       rapid.IntRange(32, 96).Draw(t, "cells"),
@@ -189,8 +192,13 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 			ShareTokens: rapid.IntRange(1, 6).Draw(t, "share"),
 			DraftTokens: rapid.IntRange(0, 5).Draw(t, "draft"),
 			DraftAlways: rapid.Bool().Draw(t, "draft always"),
+			Window:      rapid.IntRange(0, 2).Draw(t, "window") == 0,
 		}
 		w := newWorld(cfg)
+		w.m.whole = !cfg.Reuse
+		if cfg.Window {
+			w.m.window = 5
+		}
 		if rapid.Bool().Draw(t, "few ids") {
 			w.s.ids.free = w.s.ids.free[len(w.s.ids.free)-cfg.Rows-3:]
 		}
@@ -207,6 +215,9 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 				if rapid.IntRange(0, 3).Draw(t, "hurry") == 0 {
 					w.deadline = w.now.Add(time.Duration(rapid.IntRange(0, 200).Draw(t, "deadline")) * time.Millisecond)
 				}
+				w.scope = rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "scope")
+				w.private = rapid.IntRange(0, 9).Draw(t, "private") == 0
+				w.keep = rapid.IntRange(0, 8).Draw(t, "keep")
 				_, err := w.submit(prompt, rapid.IntRange(1, 32-len(prompt)).Draw(t, "max"), Class(rapid.IntRange(0, 3).Draw(t, "class")))
 				var full *FullError
 				if err != nil && (!errors.As(err, &full) || w.deadline.IsZero() && w.s.Waiting() < cfg.Queue) {
@@ -227,7 +238,11 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 		if err := w.drain(); err != nil {
 			t.Fatal(err)
 		}
-		if left := len(w.s.ids.free) + w.s.tree.Nodes(); left != ids || w.s.ids.reserved != cfg.Rows {
+		perNode := 1
+		if cfg.Window {
+			perNode = 2
+		}
+		if left := len(w.s.ids.free) + perNode*w.s.tree.Nodes(); left != ids || w.s.ids.reserved != cfg.Rows {
 			t.Fatalf("%d of %d sequence ids left", left, ids)
 		}
 		if w.s.tree.Pinned() != 0 || len(w.s.byID) != 0 {
@@ -243,10 +258,11 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 		wrong += w.guessed - w.guessedRight
 		expired += w.expired
 		preempted += w.preempted
+		forgotten += w.m.forgotten
 	})
 	t.Logf("%d tokens reused, %d failed steps, %d right and %d wrong guesses, %d expired, %d pre-empted", reused, failed, right, wrong, expired, preempted)
-	if expired == 0 || preempted == 0 {
-		t.Fatal("nobody expired or nobody made room: the test did not test")
+	if expired == 0 || preempted == 0 || forgotten == 0 {
+		t.Fatalf("%d cells forgotten: the test did not test", forgotten)
 	}
 	if reused == 0 || failed == 0 || right == 0 || wrong == 0 {
 		t.Fatalf("reused %d tokens, %d failed steps, %d right and %d wrong guesses: the test did not test", reused, failed, right, wrong)
@@ -485,5 +501,69 @@ func TestConfigIsChecked(t *testing.T) {
 		if cfg.Validate() == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// Equal prompts of two scopes are computed twice, and of one scope once; a private one is not kept.
+func TestScopes(t *testing.T) {
+	prompt := make([]int32, 40)
+	for name, tt := range map[string]struct {
+		first, second func(*world)
+		left          int
+	}{
+		"one scope":  {func(w *world) { w.scope = "a" }, func(w *world) { w.scope = "a" }, 40},
+		"two scopes": {func(w *world) { w.scope = "a" }, func(w *world) { w.scope = "b" }, 80},
+		"private":    {func(w *world) { w.private = true }, func(w *world) { w.private = true }, 0},
+	} {
+		w := newWorld(config())
+		tt.first(w)
+		w.ask(t, prompt, 1, 0)
+		tt.second(w)
+		w.ask(t, prompt, 1, 0) // the herd's rule holds within a scope, too
+		if err := w.drain(); err != nil {
+			t.Fatal(err)
+		}
+		if w.m.used() != tt.left {
+			t.Errorf("%s: %d cells in use, want %d", name, w.m.used(), tt.left)
+		}
+		w.ask(t, prompt, 1, 0)
+		before := w.reused
+		if err := w.drain(); err != nil {
+			t.Fatal(err)
+		}
+		want := 39
+		if w.private {
+			want = 0
+		}
+		if got := w.reused - before; got != want {
+			t.Errorf("%s: %d tokens reused by the next one, want %d", name, got, want)
+		}
+	}
+}
+
+// What is asked to be kept outlives what was used later; but only a quarter of the cells is kept.
+func TestKeptHeads(t *testing.T) {
+	w := newWorld(config()) // 256 cells
+	w.keep = 30
+	w.ask(t, append(make([]int32, 30), 1), 1, 0)
+	if err := w.drain(); err != nil {
+		t.Fatal(err)
+	}
+	w.keep = 100
+	w.ask(t, slices.Repeat([]int32{2}, 101), 1, 0)
+	if err := w.drain(); err != nil {
+		t.Fatal(err)
+	}
+	w.keep = 0
+	if _, kept, _ := w.s.Prefixes(); kept != 30 {
+		t.Errorf("%d tokens are kept, want 30", kept)
+	}
+	w.s.tree.Tick(1 << 20)
+	w.ask(t, []int32{1, 1, 1}, 1, 0)
+	if err := w.drain(); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.s.tree.Match("", make([]int32, 30)); n != 30 {
+		t.Errorf("%d tokens of the head are left", n)
 	}
 }

@@ -14,6 +14,7 @@ func (s *Scheduler) Step(now time.Time) (*Plan, Admission, bool) {
 		if r := s.runs[i]; r.phase == cancelled {
 			s.drain.left(now, len(s.waiting) > 0)
 			s.remove(r)
+			s.forget(r)
 			continue
 		}
 		i++
@@ -116,7 +117,7 @@ func (s *Scheduler) computedBy(before []*run, r *run) bool {
 	}
 	for _, q := range before {
 		// The tokens in question first: prompts that differ mostly differ there.
-		if to <= q.prompt && q.computed < to && slices.Equal(q.tokens[from:to], r.tokens[from:to]) &&
+		if to <= q.prompt && q.computed < to && q.Scope == r.Scope && slices.Equal(q.tokens[from:to], r.tokens[from:to]) &&
 			slices.Equal(q.tokens[:from], r.tokens[:from]) {
 			return true
 		}
@@ -137,7 +138,7 @@ func (s *Scheduler) fits(r *run) bool {
 		taken += o.worst()
 	}
 	if s.cfg.Reuse {
-		need -= s.tree.PinnedMatch(r.tokens[:len(r.tokens)-1])
+		need -= s.tree.PinnedMatch(r.Scope, r.tokens[:len(r.tokens)-1])
 	}
 	return taken+need <= s.cfg.Cells
 }
@@ -150,7 +151,7 @@ func (s *Scheduler) admit(r *run, now time.Time) int {
 		r.admitted = now
 	}
 	if s.cfg.Reuse {
-		r.lease = s.tree.Acquire(r.tokens, len(r.tokens)-1, r.seq)
+		r.lease = s.tree.Acquire(r.Scope, r.tokens, len(r.tokens)-1, r.seq)
 	}
 	r.computed = r.leased()
 	r.planned = r.computed

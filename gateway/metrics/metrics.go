@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"aigw/engine"
 )
 
 // Metrics is the set of counters of one server. It may be used concurrently.
@@ -33,6 +35,8 @@ type Metrics struct {
 	requests           *prometheus.CounterVec
 	errors             *prometheus.CounterVec
 
+	engines engineStates
+
 	mu     sync.Mutex
 	models map[string]bool // names of models that were served
 }
@@ -52,6 +56,7 @@ func New() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		models:   map[string]bool{},
+		engines:  engineStates{states: map[string]func() engine.State{}},
 
 		httpDuration: histogram("http_request_duration_seconds", "Time from a request's arrival to the start of its answer.", durationBuckets, "handler", "method", "status"),
 
@@ -74,7 +79,7 @@ func New() *Metrics {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.bypass, m.httpDuration, m.inFlight, m.inferences, m.inferenceDuration,
 		m.suggestions, m.suggestionDuration, m.promptBytes, m.promptTokens, m.promptLanguage,
-		m.accepts, m.requests, m.errors,
+		m.accepts, m.requests, m.errors, &m.engines,
 	)
 	return m
 }
