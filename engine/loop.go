@@ -13,8 +13,8 @@ import (
 func (e *Engine) loop() {
 	var step llama.Step
 	var flying []*generation
-	pilot := newThreadPilot(e.set.context.Threads)
-	threads := pilot.max
+	crew := newCrew(e.set.context.Threads)
+	threads := crew.decoding.max
 	e.threads.Store(int32(threads))
 	for {
 		plan, ok := e.next(&step, &flying)
@@ -22,7 +22,7 @@ func (e *Engine) loop() {
 			return
 		}
 		tokens, rows := len(step.Tokens), len(step.Rows)
-		if n := pilot.threads(tokens, rows); n != threads {
+		if n := crew.threads(tokens, rows); n != threads {
 			if err := e.ctx.SetThreads(n); err != nil {
 				e.log.Error("changing the number of threads", "error", err)
 			}
@@ -32,7 +32,7 @@ func (e *Engine) loop() {
 		began := time.Now()
 		err := e.ctx.Step(&step)
 		if err == nil && plan.Drafted == 0 {
-			pilot.observe(tokens, rows, time.Since(began))
+			crew.observe(tokens, rows, time.Since(began))
 		}
 		e.settle(plan, &step, flying, err, began)
 	}

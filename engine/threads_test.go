@@ -24,19 +24,19 @@ func oneCoreBusy(cores int) machine {
 
 func fly(p *threadPilot, m machine, steps, rows int) (slow int) {
 	for range steps {
-		n := p.threads(rows, rows)
+		n := p.threads(rows)
 		took := m(n, rows)
 		if took > m(p.current, rows) {
 			slow++
 		}
-		p.observe(rows, rows, took)
+		p.observe(rows, took)
 	}
 	return slow
 }
 
 func TestThreadPilot(t *testing.T) {
 	for _, cores := range []int{2, 4, 16} {
-		p := newThreadPilot(cores)
+		p := newThreadPilot(cores, decodingTrials)
 		if slow := fly(p, idleMachine, 2000, 1); p.current != cores || slow > 30 {
 			t.Errorf("%d cores, idle: %d threads, %d of 2000 steps spent on trials", cores, p.current, slow)
 		}
@@ -52,34 +52,61 @@ func TestThreadPilot(t *testing.T) {
 }
 
 func TestThreadPilotNoticesAMachineThatWasBusyFromTheStart(t *testing.T) {
-	p := newThreadPilot(4)
+	p := newThreadPilot(4, decodingTrials)
 	fly(p, oneCoreBusy(4), 200, 1)
 	if p.current != 3 {
 		t.Errorf("%d threads", p.current)
 	}
 }
 
-func TestThreadPilotLeavesPromptsAlone(t *testing.T) {
-	p := newThreadPilot(4)
-	fly(p, oneCoreBusy(4), 1000, 1)
-	if n := p.threads(100, 1); n != 4 {
-		t.Errorf("%d threads for a prompt, want all 4", n)
+// Prompts find out within a few slices, and on their own: decoding may still want all threads.
+func TestPromptsAndDecodingAreTriedApart(t *testing.T) {
+	c := newCrew(4)
+	prompts := 0
+	for range 30 { // two streams, and slices of a long prompt
+		c.observe(2, 2, idleMachine(c.threads(2, 2), 2))
+		n := c.threads(250, 2)
+		c.observe(250, 2, oneCoreBusy(4)(n, 250))
+		if n == 3 {
+			prompts++
+		}
+	}
+	if n := c.threads(250, 2); n != 3 || prompts < 15 {
+		t.Errorf("%d threads for a prompt, want 3; %d of 30 slices had them", n, prompts)
+	}
+	if n := c.threads(2, 2); n != 4 {
+		t.Errorf("%d threads for decoding, want 4", n)
+	}
+	if n := c.threads(20, 2); n != 4 {
+		t.Errorf("%d threads for a short prompt beside streams, want those of decoding", n)
+	}
+	// Tails of prompts come between the slices and say nothing.
+	c = newCrew(2)
+	for i := range 60 {
+		tokens := 500
+		if i%5 == 4 {
+			tokens = 20
+		}
+		c.observe(tokens, 1, oneCoreBusy(2)(c.threads(tokens, 1), tokens))
+	}
+	if n := c.threads(500, 1); n != 1 {
+		t.Errorf("%d threads, want 1", n)
 	}
 }
 
 // A trial in which somebody joins or leaves would compare different work.
 func TestThreadPilotComparesLikeWithLike(t *testing.T) {
-	p := newThreadPilot(2)
+	p := newThreadPilot(2, decodingTrials)
 	for i := range 4000 {
 		rows := 1 + i/2%2 // changes faster than a trial takes
-		p.observe(rows, rows, idleMachine(p.threads(rows, rows), rows))
+		p.observe(rows, idleMachine(p.threads(rows), rows))
 	}
 	if p.current != 2 {
 		t.Errorf("%d threads on an idle machine", p.current)
 	}
-	one := newThreadPilot(1)
+	one := newThreadPilot(1, decodingTrials)
 	fly(one, idleMachine, 100, 1)
-	if one.threads(1, 1) != 1 {
+	if one.threads(1) != 1 {
 		t.Error("a single thread is not left alone")
 	}
 }

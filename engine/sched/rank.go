@@ -31,6 +31,9 @@ const guessed = time.Millisecond
 // difference; a class goes before the later ones; and nobody starves, since what comes later
 // has a later rank in the end.
 func (s *Scheduler) rank(r *run, known int) time.Time {
+	if s.cfg.arrivalOrder {
+		return r.arrived
+	}
 	each := guessed
 	if s.cost.believed() {
 		each = max(s.cost.predict(tile, s.used())/tile, 1)
