@@ -45,10 +45,10 @@ func (s *Server) recovery(c *gin.Context) {
 }
 
 // cors answers preflight requests, before authentication, and lets scripts of all origins read
-// answers. Only POST is allowed. Where authentication is bypassed it does nothing: scripts would
-// not need to know any token.
+// answers. Only POST is allowed. Where authentication is bypassed, checkBrowser refuses the requests
+// that would follow.
 func (s *Server) cors(c *gin.Context) {
-	if c.GetHeader("Origin") == "" || s.options.Auth.BypassExternal || s.options.Auth.BypassExternalWithHeader {
+	if c.GetHeader("Origin") == "" {
 		return
 	}
 	c.Header("Access-Control-Allow-Origin", "*")

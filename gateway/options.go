@@ -7,6 +7,7 @@ import (
 
 	"aigw/gateway/auth"
 	"aigw/gateway/codesuggestions/postprocess"
+	"aigw/gateway/featureflags"
 	"aigw/gateway/serving"
 	"aigw/gateway/usertoken"
 )
@@ -18,6 +19,9 @@ type Options struct {
 	Logger *slog.Logger // nil is slog.Default
 	// Tokens says how tokens for editors are made; without a key none are.
 	Tokens usertoken.Options
+
+	// DisallowedFlags are the feature flags that GitLab may not switch on.
+	DisallowedFlags featureflags.Disallowed
 
 	// Models says which of several models answers a request.
 	Models serving.Rules

@@ -1,12 +1,15 @@
 package gateway
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"aigw/gateway/auth"
+	"aigw/gateway/featureflags"
+	"aigw/gateway/requestlog"
 	"aigw/gateway/wire"
 )
 
@@ -27,7 +30,7 @@ func (s *Server) routes() *gin.Engine {
 		panic(err) // a netip.Prefix is always a valid CIDR
 	}
 
-	router.Use(noteRoute, s.recovery, s.cors, s.authentication)
+	router.Use(noteRoute, s.recovery, s.cors, s.authentication, s.featureFlags)
 	router.GET("/monitoring/healthz", s.healthz)
 	router.HEAD("/monitoring/healthz", s.healthz)
 	router.GET("/monitoring/ready", s.ready)
@@ -62,6 +65,13 @@ func (s *Server) authentication(c *gin.Context) {
 		return
 	}
 	c.Request = c.Request.WithContext(auth.With(c.Request.Context(), principal))
+}
+
+// featureFlags notes which flags GitLab has switched on for the request.
+func (s *Server) featureFlags(c *gin.Context) {
+	flags := s.options.DisallowedFlags.Enabled(c.Request.Header)
+	requestlog.Add(c.Request.Context(), slog.Any("enabled_feature_flags", flags))
+	c.Request = c.Request.WithContext(featureflags.With(c.Request.Context(), flags))
 }
 
 // noRoute sends the caller to the path with or without a slash at its end, if there is one, as

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rsa"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"aigw/gateway/auth/bearer"
 	"aigw/gateway/auth/keyring"
 	"aigw/gateway/auth/selfsigned"
+	"aigw/gateway/featureflags"
 	"aigw/gateway/outbound"
 	"aigw/gateway/usertoken"
 
@@ -53,6 +55,9 @@ func authOptions(c *cli.Context, log *slog.Logger, o *gateway.Options) (*keyring
 	}
 	bypass.ServiceName = textEnv("CLOUD_CONNECTOR_SERVICE_NAME", auth.DefaultServiceName)
 	o.Auth = bypass
+	if o.DisallowedFlags, err = disallowedFlags(); err != nil {
+		return nil, err
+	}
 
 	signing, validation := ownKeys(c, log)
 	ring, err := openKeyring(c, log, selfsigned.Public(bypass.ServiceName, signing, validation))
@@ -94,6 +99,17 @@ func bypassOptions(c *cli.Context) (auth.Options, error) {
 		*s.set = on
 	}
 	return o, nil
+}
+
+// disallowedFlags reads which feature flags GitLab may not switch on.
+func disallowedFlags() (featureflags.Disallowed, error) {
+	const name = "AIGW_FEATURE_FLAGS__DISALLOWED_FLAGS"
+	text := textEnv(name, "{}")
+	var flags featureflags.Disallowed
+	if err := json.Unmarshal([]byte(text), &flags); err != nil {
+		return nil, fmt.Errorf(`%s=%q: lists of names by realm are expected, such as {"self-managed":["expanded_ai_logging"]}: %w`, name, text, err)
+	}
+	return flags, nil
 }
 
 // isLoopback reports whether an address to listen on can be reached from this machine only. A

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 
@@ -61,14 +60,13 @@ func (p Provider) discover(ctx context.Context, client getter) (*url.URL, error)
 			return where, nil
 		}
 		failure = errors.Join(failure, err)
-		var status *outbound.StatusError
-		if !errors.As(err, &status) || status.Status != http.StatusNotFound {
-			break
-		}
 	}
 	return nil, fmt.Errorf("discovery: %w", failure)
 }
 
+// discoverAt reads the document. GitLab writes its own external URL into it, which may be another
+// name, scheme or port than the one by which it is reached from here. Only the configured origin is
+// ever asked, so the keys are looked for there, under the same path.
 func (p Provider) discoverAt(ctx context.Context, client getter, place *url.URL) (*url.URL, error) {
 	document, err := client.Get(ctx, place, maxDocument)
 	if err != nil {
@@ -80,12 +78,9 @@ func (p Provider) discoverAt(ctx context.Context, client getter, place *url.URL)
 	if err := json.Unmarshal(document, &found); err != nil {
 		return nil, fmt.Errorf("%s is no discovery document: %w; is this URL a GitLab?", place, err)
 	}
-	where, err := url.Parse(found.KeysURI)
-	if err != nil || found.KeysURI == "" || where.Host == "" {
+	where, err := place.Parse(found.KeysURI)
+	if err != nil || found.KeysURI == "" || where.Path == "" {
 		return nil, fmt.Errorf("%s names no usable jwks_uri (%q); is this URL a GitLab?", place, found.KeysURI)
 	}
-	if got, want := outbound.Origin(where), outbound.Origin(p.URL); got != want {
-		return nil, fmt.Errorf("%s names keys at %s, which is another origin than the configured %s; configure GitLab's external URL", place, got, want)
-	}
-	return where, nil
+	return &url.URL{Scheme: p.URL.Scheme, Host: p.URL.Host, Path: where.Path, RawPath: where.RawPath, RawQuery: where.RawQuery}, nil
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Options says where keys come from. The zero value of a duration is a sensible choice.
@@ -21,12 +23,17 @@ type Options struct {
 	// Every is how long keys are used before they are asked for again; 0: 1 h. GitLab rotates
 	// them rarely, and an unknown key id asks at once.
 	Every time.Duration
-	// Retry is the least time between two askings; 0: 60 s.
+	// Retry is how soon a source that failed is asked again, and how often tokens with unknown keys
+	// may have keys asked for once refreshBurst is used up; 0: 60 s.
 	Retry time.Duration
 	// MaxAge is how long keys are used while their provider does not answer; 0: 7 days.
 	MaxAge time.Duration
 	Logger *slog.Logger // nil: slog.Default
 }
+
+// refreshBurst is how many askings tokens may cause at once. One would do for an honest GitLab; with
+// it, a stranger's token just before GitLab changes its key would keep everybody out for a minute.
+const refreshBurst = 4
 
 // Ring is all keys that are valid now. It may be used concurrently.
 type Ring struct {
@@ -35,7 +42,7 @@ type Ring struct {
 
 	mu      sync.Mutex
 	sources []*source
-	tried   time.Time
+	tokens  *rate.Limiter // askings that tokens cause
 	asking  chan struct{} // closed when the asking under way is over; nil: none is
 	news    chan struct{} // closed when a source has answered
 }
@@ -100,7 +107,7 @@ func New(o Options) (*Ring, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	r := &Ring{options: o, news: make(chan struct{})}
+	r := &Ring{options: o, tokens: rate.NewLimiter(rate.Every(o.Retry), refreshBurst), news: make(chan struct{})}
 	if o.File != "" {
 		keys, err := ReadFile(o.File)
 		if err != nil {
@@ -155,12 +162,12 @@ func (r *Ring) failing() bool {
 	return false
 }
 
-// Refresh asks for keys because a token names one that is unknown, unless that was done lately.
+// Refresh asks for keys because a token names one that is unknown, unless that was done often lately.
 // It waits until that key is known, everybody has answered, or ctx ends, and returns whether keys
 // were asked for.
 func (r *Ring) Refresh(ctx context.Context, id string) bool {
 	r.mu.Lock()
-	if r.asking == nil && time.Since(r.tried) < r.options.Retry {
+	if r.asking == nil && !r.tokens.Allow() {
 		r.mu.Unlock()
 		return false
 	}
@@ -204,7 +211,7 @@ func (r *Ring) begin() <-chan struct{} {
 		return r.asking
 	}
 	done := make(chan struct{})
-	r.asking, r.tried = done, time.Now()
+	r.asking = done
 	go func() {
 		// Whoever asked may go; others may wait for the same.
 		ctx, cancel := context.WithTimeout(context.Background(), askLimit)

@@ -194,7 +194,7 @@ func TestTroubleIsNamed(t *testing.T) {
 		{name: "discovery is garbage", discovery: answer("<html>"), want: "is this URL a GitLab?"},
 		{name: "discovery says nothing", discovery: answer("{}"), want: "is this URL a GitLab?"},
 		{name: "discovery is missing", discovery: http.NotFound, want: "answers 404"},
-		{name: "keys elsewhere", discovery: answer(`{"jwks_uri":"` + elsewhere.URL + `/oauth/discovery/keys"}`), want: "another origin"},
+		{name: "keys elsewhere", discovery: answer(`{"jwks_uri":"` + elsewhere.URL + `/other/keys"}`), want: "/other/keys answers 404"},
 		{name: "redirected elsewhere", keys: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL+"/oauth/discovery/keys", http.StatusFound)
 		}, want: "another origin"},
@@ -265,8 +265,9 @@ func TestRotationAndOutage(t *testing.T) {
 	}
 }
 
-// However many tokens name unknown keys, the issuer is asked once in a while.
+// However many tokens name unknown keys, the issuer is asked a few times, then once in a while.
 func TestAskingIsLimited(t *testing.T) {
+	const burst = 4
 	i := startIssuer(t, "", false)
 	r := open(t, options(t, i.URL))
 	var group sync.WaitGroup
@@ -274,13 +275,46 @@ func TestAskingIsLimited(t *testing.T) {
 		group.Go(func() { r.Refresh(t.Context(), "x") })
 	}
 	group.Wait()
+	for range burst {
+		r.Refresh(t.Context(), "y")
+	}
 	for range 50 {
-		if r.Refresh(t.Context(), "y") {
+		if r.Refresh(t.Context(), "z") {
 			t.Fatal("asked again at once")
 		}
 	}
-	if n := i.asked.Load(); n != 1 {
+	if n := i.asked.Load(); n != burst {
 		t.Errorf("asked %d times", n)
+	}
+}
+
+// A key that appears right after the keys were fetched is found: that asking was nobody's fault.
+func TestRotationRightAfterTheStart(t *testing.T) {
+	i := startIssuer(t, "", false)
+	r := open(t, options(t, i.URL))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); r.Run(ctx) }()
+	for known(r) != "a" {
+		time.Sleep(time.Millisecond)
+	}
+	i.publish(key("b"))
+	if got := ids(t, r); got != "b" {
+		t.Errorf("keys %q", got)
+	}
+	cancel()
+	<-ended
+}
+
+// A GitLab calls itself by its external URL; it is asked only where it was configured.
+func TestKeysAreTakenFromTheConfiguredOrigin(t *testing.T) {
+	i := startIssuer(t, "", false)
+	for _, uri := range []string{"https://gitlab.example.test/oauth/discovery/keys", "/oauth/discovery/keys"} {
+		discovery := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"jwks_uri":%q}`, uri) })
+		i.discovery.Store(&discovery)
+		if got := ids(t, open(t, options(t, i.URL))); got != "a" {
+			t.Errorf("%s: keys %q", uri, got)
+		}
 	}
 }
 
