@@ -9,8 +9,13 @@ import (
 // GitLab's own variables are read as its gateway reads them: names in any case, and more
 // words for yes and no than Go knows (section 13 of the wire contract).
 
-// lookupEnv returns a variable's value whatever the case of its name.
+// lookupEnv returns a variable's value: from the environment, whatever the case of its name, or from
+// the files that stand in for it.
 func lookupEnv(name string) (string, bool) {
+	if s := set.Load(); s != nil {
+		value, _, ok := s.Lookup(name)
+		return value, ok
+	}
 	if v, ok := os.LookupEnv(name); ok {
 		return v, true
 	}

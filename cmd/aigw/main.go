@@ -31,7 +31,9 @@ func main() {
 
 // run is main without the process around it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	set.Store(nil)
 	app := newApp(stdout, stderr)
+	app.Commands = withSettings(app.Commands, args)
 	err := app.RunContext(ctx, args)
 	if err == nil {
 		return 0
@@ -54,7 +56,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Version:   version, HideVersion: true,
 		Writer: stdout, ErrWriter: stderr,
 		Commands: []*cli.Command{
-			runCommand(), completeCommand(), tokenizeCommand(), modelsCommand(), tokenCommand(), versionCommand(),
+			runCommand(), completeCommand(), tokenizeCommand(), modelsCommand(), tokenCommand(),
+			configCommand(), versionCommand(),
 		},
 		EnableBashCompletion: true,
 		// Errors are printed once, by run, and never end the process from inside a library.
