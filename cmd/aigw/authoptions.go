@@ -174,7 +174,21 @@ func openKeyring(c *cli.Context, log *slog.Logger, local []keyring.Key) (*keyrin
 	if o.File != "" { // nothing is asked over the network
 		return keyring.New(o)
 	}
-	var origins []*url.URL
+	var err error
+	if o.Providers, err = providers(c); err != nil {
+		return nil, err
+	}
+	client, err := outboundClient(c, o.Providers)
+	if err != nil {
+		return nil, err
+	}
+	o.Client = client
+	return keyring.New(o)
+}
+
+// providers are who may issue tokens and is asked for keys.
+func providers(c *cli.Context) ([]keyring.Provider, error) {
+	var out []keyring.Provider
 	for _, p := range []struct{ label, name, text string }{
 		{"Gitlab", gitlabURLVar, orText(c.String("gitlab-url"), textEnv(gitlabURLVar, ""))},
 		{"CustomersDot", portalURLVar, textEnv(portalURLVar, "")},
@@ -186,19 +200,22 @@ func openKeyring(c *cli.Context, log *slog.Logger, local []keyring.Key) (*keyrin
 		if err != nil {
 			return nil, err
 		}
-		origins = append(origins, u)
-		o.Providers = append(o.Providers, keyring.Provider{Label: p.label, URL: u})
+		out = append(out, keyring.Provider{Label: p.label, URL: u})
+	}
+	return out, nil
+}
+
+// outboundClient is the only client that connects to other machines.
+func outboundClient(c *cli.Context, providers []keyring.Provider) (*outbound.Client, error) {
+	var origins []*url.URL
+	for _, p := range providers {
+		origins = append(origins, p.URL)
 	}
 	files := c.StringSlice("ca-file")
 	if bundle := os.Getenv("REQUESTS_CA_BUNDLE"); bundle != "" {
 		files = append(files, bundle)
 	}
-	client, err := outbound.New(outbound.Options{Origins: origins, CAFiles: files})
-	if err != nil {
-		return nil, err
-	}
-	o.Client = client
-	return keyring.New(o)
+	return outbound.New(outbound.Options{Origins: origins, CAFiles: files})
 }
 
 func orText(v, otherwise string) string {

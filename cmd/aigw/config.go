@@ -166,18 +166,13 @@ func destinations(c *cli.Context) ([]destination, error) {
 	if c.String("jwks-file") != "" {
 		return list, nil
 	}
-	for _, p := range []struct{ name, text string }{
-		{gitlabURLVar, orText(c.String("gitlab-url"), textEnv(gitlabURLVar, ""))},
-		{portalURLVar, textEnv(portalURLVar, "")},
-	} {
-		if p.text == "" {
-			continue
-		}
-		u, err := parseBaseURL(p.name, p.text)
-		if err != nil {
-			return nil, err
-		}
-		d := destination{Origin: outbound.Origin(u), Why: "keys of tokens, from " + p.name}
+	issuers, err := providers(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range issuers {
+		u := p.URL
+		d := destination{Origin: outbound.Origin(u), Why: "keys of tokens, issuer " + p.Label}
 		if proxy := proxyOf(u); proxy != nil {
 			d.Via = outbound.Origin(proxy)
 		}

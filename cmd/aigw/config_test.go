@@ -84,7 +84,7 @@ func writeAll(t *testing.T, files map[string]string) {
 func TestUnknownSettings(t *testing.T) {
 	for name, test := range map[string]struct{ yaml, want string }{
 		"a slip":          {"queu: 3\n", `aigw.yaml:1: unknown setting "queu"; did you mean "queue"?`},
-		"a variable":      {"\nlogging:\n  levle: INFO\n", `aigw.yaml:3: unknown setting "logging.levle"; did you mean "logging.level"?`},
+		"a variable":      {"\nlogging:\n  leevel: INFO\n", `aigw.yaml:3: unknown setting "logging.leevel"; did you mean "logging.level"?`},
 		"nothing like it": {"zzzzzzzzzz: 1\n", "aigw config --schema lists all"},
 		"two":             {"queu: 3\nbatsh: 1\n", `"batch"`},
 		"a list":          {"- queue\n", "name: value"},

@@ -57,7 +57,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Writer: stdout, ErrWriter: stderr,
 		Commands: []*cli.Command{
 			runCommand(), completeCommand(), tokenizeCommand(), modelsCommand(), tokenCommand(),
-			configCommand(), versionCommand(),
+			configCommand(), doctorCommand(), versionCommand(),
 		},
 		EnableBashCompletion: true,
 		// Errors are printed once, by run, and never end the process from inside a library.

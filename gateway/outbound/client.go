@@ -137,6 +137,31 @@ func (c *Client) Get(ctx context.Context, u *url.URL, limit int64) ([]byte, erro
 	return body, nil
 }
 
+// Probe asks a URL of one of the client's origins for anything, and returns the time that the answer
+// says it is there; zero if it does not say. Any answer will do.
+func (c *Client) Probe(ctx context.Context, u *url.URL) (time.Time, error) {
+	if !slices.Contains(c.origins, Origin(u)) {
+		return time.Time{}, fmt.Errorf("%s is not among the hosts that the operator named", Origin(u))
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodHead, u.String(), nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	answer, err := c.http.Transport.RoundTrip(r) // redirects are answers, too
+	if err != nil {
+		return time.Time{}, explained(err)
+	}
+	answer.Body.Close()
+	there, _ := http.ParseTime(answer.Header.Get("Date")) // zero if it is none
+	return there, nil
+}
+
+// IsCertificate reports whether an error of a client is about the other side's certificate.
+func IsCertificate(err error) bool {
+	return errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(x509.UnknownAuthorityError)) ||
+		errors.As(err, new(x509.HostnameError)) || errors.As(err, new(x509.CertificateInvalidError))
+}
+
 // Close drops idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 

@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"aigw/cmd/aigw/doctor"
+	"aigw/gateway"
+	"aigw/gateway/auth"
+	"aigw/gateway/auth/bearer"
+	"aigw/gateway/auth/keyring"
+	"aigw/gateway/auth/selfsigned"
+
+	"github.com/urfave/cli/v2"
+)
+
+// clinic is a gateway that is asked, and a key whose tokens it accepts.
+type clinic struct {
+	url   string
+	key   *rsa.PrivateKey
+	close func() error
+}
+
+func (p *patient) model(context.Context) doctor.Result {
+	if p.cli.String("url") != "" {
+		return doctor.Off("--url: the gateway has loaded it")
+	}
+	arg := p.cli.String("model")
+	if config := p.cli.String("litellm-config"); config != "" {
+		named, err := litellmModel(p.cli, slog.New(slog.DiscardHandler), config)
+		if err != nil {
+			return doctor.Bad(err.Error(), "stored models by LiteLLM's names", "aigw models list shows what is there")
+		}
+		arg = named
+	}
+	if arg == "" {
+		return doctor.Bad("none is named", "a GGUF file", "name one with --model FILE")
+	}
+	m, err := openNamed(p.cli, arg)
+	if err != nil {
+		return doctor.Bad(err.Error(), "a GGUF file that llama.cpp can run", "aigw models inspect FILE says more")
+	}
+	p.file = m
+	return doctor.Fine("%s", m.describe())
+}
+
+// memory compares the weights with what is free, of the machine and of the control group.
+func (p *patient) memory(context.Context) doctor.Result {
+	if p.file == nil {
+		return doctor.Off("no model was found")
+	}
+	info, err := os.Stat(p.file.path)
+	if err != nil {
+		return doctor.Bad(err.Error(), "the model's file", "")
+	}
+	free, err := freeMemory()
+	if err != nil {
+		return doctor.Off(err.Error())
+	}
+	text := fmt.Sprintf("the first file of the model has %d MiB, %d MiB of memory are free", info.Size()>>20, free>>20)
+	if info.Size() > free {
+		return doctor.Suspect(text, "more free memory than the model has", "use smaller weights, a GPU, or a machine with more memory")
+	}
+	return doctor.Fine("%s", text)
+}
+
+// freeMemory is in bytes: MemAvailable, and no more than the control group may still take.
+func freeMemory() (int64, error) {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0, err
+	}
+	_, rest, found := strings.Cut(string(text), "MemAvailable:")
+	fields := strings.Fields(rest)
+	if !found || len(fields) == 0 {
+		return 0, errors.New("the machine does not say how much memory is free")
+	}
+	kib, err := strconv.ParseInt(fields[0], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	free := kib << 10
+	number := func(name string) (int64, bool) { // "max" is no number
+		text, err := os.ReadFile(filepath.Join("/sys/fs/cgroup", name))
+		n, wrong := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+		return n, err == nil && wrong == nil
+	}
+	limit, limited := number("memory.max")
+	used, known := number("memory.current")
+	if limited && known {
+		free = min(free, max(0, limit-used))
+	}
+	return free, nil
+}
+
+// load starts a gateway with the model on a port of its own, with authentication on, which accepts
+// GitLab's tokens, and those of a key that is made here; or it takes the one that runs.
+func (p *patient) load(ctx context.Context) doctor.Result {
+	if url := p.cli.String("url"); url != "" {
+		return p.visit(ctx, url)
+	}
+	if p.file == nil {
+		return doctor.Off("no model was found")
+	}
+	began := time.Now()
+	if err := p.open(ctx); err != nil {
+		return doctor.Bad(err.Error(), "a model that loads", "see the reason; aigw run --verbose says what llama.cpp says")
+	}
+	return doctor.Fine("%s in %s", p.file.name, time.Since(began).Round(time.Millisecond))
+}
+
+func (p *patient) open(ctx context.Context) error {
+	log := slog.New(slog.DiscardHandler)
+	options, err := gatewayOptions(p.cli)
+	if err != nil {
+		return err
+	}
+	options.Logger = log
+	key, err := selfsigned.Make()
+	if err != nil {
+		return err
+	}
+	service := textEnv("CLOUD_CONNECTOR_SERVICE_NAME", auth.DefaultServiceName)
+	ring, err := keyring.New(keyring.Options{Local: []keyring.Key{{ID: testKeyID, Public: &key.PublicKey, From: "aigw doctor"}}, Logger: log})
+	if err != nil {
+		return err
+	}
+	options.Auth = auth.Options{ServiceName: service, Verifier: bearer.New(bearer.Options{Keys: ring, Audience: service})}
+	api, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	metrics, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		api.Close()
+		return err
+	}
+	quiet := cli.NewContext(p.quiet, nil, p.cli)
+	s := &server{cli: quiet, log: log, gateway: gateway.New(options), model: p.file, ring: ring, ports: &ports{api: api, metrics: metrics}}
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	served := make(chan error, 1)
+	go func() { served <- s.gateway.Serve(ctx, api) }()
+	metrics.Close()
+	m, err := s.load(ctx)
+	p.running = &clinic{url: "http://" + api.Addr().String(), key: key, close: func() error {
+		stop()
+		err := <-served
+		if m != nil {
+			err = errors.Join(err, m.engine.Close())
+		}
+		return err
+	}}
+	if err != nil {
+		err = errors.Join(err, p.running.close())
+		p.running = nil
+	}
+	return err
+}
+
+// visit asks a gateway that runs whether it is ready.
+func (p *patient) visit(ctx context.Context, url string) doctor.Result {
+	url, err := gatewayURL(url)
+	if err != nil {
+		return doctor.Bad(err.Error(), "a gateway", "")
+	}
+	at := &clinic{url: url, close: func() error { return nil }}
+	for _, path := range []string{"/monitoring/healthz", "/monitoring/ready"} {
+		status, text, err := at.ask(ctx, http.MethodGet, path, "", nil)
+		if err != nil {
+			return doctor.Bad(err.Error(), "a gateway at "+url, "start it, or correct --url")
+		}
+		if status != http.StatusOK {
+			return doctor.Bad(fmt.Sprintf("%s answers %d %s", path, status, text), "200", "the gateway's log says what it waits for")
+		}
+	}
+	p.running = at
+	if at.key, err = tokenKey(p.cli); err != nil {
+		return doctor.Suspect("ready; "+err.Error(), "the gateway's own key", "run the check as the gateway's user, with its --state-dir")
+	}
+	return doctor.Fine("%s is ready", url)
+}
+
+// token makes the headers of a request: as GitLab's where the key is the doctor's own, as an
+// editor's where it is the gateway's.
+func (at *clinic) token() (http.Header, error) {
+	const instance, person = "00000000-0000-4000-8000-000000000000", "aigw-doctor"
+	service := textEnv("CLOUD_CONNECTOR_SERVICE_NAME", auth.DefaultServiceName)
+	token, err := selfsigned.Sign(at.key, "", selfsigned.Claims{
+		Issuer: service, Audience: service, Subject: person, Scopes: []string{string(auth.CompleteCode)}, Realm: "self-managed", Instance: instance,
+	}.Stamp(time.Now(), time.Minute))
+	h := http.Header{}
+	h.Set("Authorization", "Bearer "+token)
+	h.Set("X-Gitlab-Authentication-Type", "oidc")
+	h.Set("X-Gitlab-Instance-Id", instance)
+	h.Set("X-Gitlab-Realm", "self-managed")
+	h.Set("X-Gitlab-Global-User-Id", person)
+	return h, err
+}
+
+// client of the doctor asks a gateway on this machine, or the one of --url.
+var doctorClient = &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
+
+func (at *clinic) ask(ctx context.Context, method, path, body string, headers http.Header) (int, string, error) {
+	r, err := http.NewRequestWithContext(ctx, method, at.url+path, strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	if headers != nil {
+		r.Header = headers.Clone()
+	}
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := doctorClient.Do(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+	return answer.StatusCode, string(text), err
+}
+
+// sampleToken is whether strangers are refused and a good token is not.
+func (p *patient) sampleToken(ctx context.Context) doctor.Result {
+	if p.running == nil {
+		return doctor.Off("no gateway runs")
+	}
+	status, text, err := p.running.ask(ctx, http.MethodGet, "/", "", nil)
+	if err != nil {
+		return doctor.Bad(err.Error(), "an answer", "")
+	}
+	if status != http.StatusUnauthorized {
+		return doctor.Bad(fmt.Sprintf("a request without a token is answered %d %s", status, text), "401", "unset the AIGW_AUTH__BYPASS variables of the gateway, or correct --url: is that an aigw?")
+	}
+	if p.running.key == nil {
+		return doctor.Off("strangers are refused; there is no key to make a token with")
+	}
+	h, err := p.running.token()
+	if err != nil {
+		return doctor.Bad(err.Error(), "a token", "")
+	}
+	if status, text, err = p.running.ask(ctx, http.MethodGet, "/", "", h); err != nil || status != http.StatusNotFound {
+		return doctor.Bad(fmt.Sprintf("a good token is answered %d %s %v", status, text, err), "404, for the path /", "the gateway's log names the reason, as auth_error_details")
+	}
+	return doctor.Fine("strangers are refused, a good token is accepted")
+}
+
+// healthCheck is what GitLab's own check of a self-hosted model sends (section 15.4 of the wire
+// contract). It waits for 3 s.
+const healthCheck = `{"prompt_version":1,"project_path":"","project_id":0,"current_file":{"file_name":"test.rb","content_above_cursor":"def hello_world","content_below_cursor":""},"telemetry":[]}`
+
+const healthCheckWaits = 3 * time.Second
+
+func (p *patient) completion(ctx context.Context) doctor.Result {
+	if p.running == nil {
+		return doctor.Off("no gateway runs")
+	}
+	defer func() { p.running = nil }()
+	if p.running.key == nil {
+		return doctor.Off("there is no key to make a token with")
+	}
+	h, err := p.running.token()
+	if err != nil {
+		return doctor.Bad(err.Error(), "a token", "")
+	}
+	began := time.Now()
+	status, text, err := p.running.ask(ctx, http.MethodPost, "/v2/code/completions", healthCheck, h)
+	took := time.Since(began)
+	if err = errors.Join(err, p.running.close()); err != nil {
+		return doctor.Bad(err.Error(), "a completion", "")
+	}
+	var answer struct {
+		Choices []struct {
+			Text string `json:"text"`
+		} `json:"choices"`
+	}
+	if err := json.Unmarshal([]byte(text), &answer); status != http.StatusOK || err != nil || len(answer.Choices) == 0 || answer.Choices[0].Text == "" {
+		return doctor.Bad(fmt.Sprintf("%d %s", status, text), "200 and some text", "aigw complete FILE:LINE shows what the model writes; a chat model may not complete code")
+	}
+	if took > healthCheckWaits {
+		return doctor.Bad(fmt.Sprintf("%q after %s", answer.Choices[0].Text, took.Round(time.Millisecond)), "within "+healthCheckWaits.String()+", after which GitLab's check fails", "use a smaller model, more threads or a GPU, or shorten --completion-time")
+	}
+	return doctor.Fine("%d characters in %s", len([]rune(answer.Choices[0].Text)), took.Round(time.Millisecond))
+}
