@@ -8,6 +8,7 @@ import (
 	"aigw/gateway/auth"
 	"aigw/gateway/codesuggestions/postprocess"
 	"aigw/gateway/featureflags"
+	"aigw/gateway/limits"
 	"aigw/gateway/serving"
 	"aigw/gateway/usertoken"
 )
@@ -31,6 +32,9 @@ type Options struct {
 	WholeAnswers bool
 	// NoCustomModels refuses requests for self-hosted models (AIGW_CUSTOM_MODELS__ENABLED=false).
 	NoCustomModels bool
+
+	// Limits bound what one person and one GitLab may ask for; the zero value bounds nothing.
+	Limits limits.Options
 
 	// MaxBodyBytes bounds a request's body; 0 is 10 MiB. GitLab's own bodies reach some MB.
 	MaxBodyBytes int64

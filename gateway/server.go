@@ -17,6 +17,7 @@ import (
 
 	"aigw/gateway/auth"
 	"aigw/gateway/codesuggestions"
+	"aigw/gateway/limits"
 	"aigw/gateway/metrics"
 	"aigw/gateway/serving"
 	"aigw/gateway/usertoken"
@@ -29,6 +30,7 @@ type Server struct {
 	state   *serving.State
 	metrics *metrics.Metrics
 	auth    *auth.Authenticator
+	limits  *limits.Limiter
 	code    *codesuggestions.Room
 	tokens  *usertoken.Room
 	engine  *gin.Engine
@@ -51,6 +53,7 @@ func New(o Options) *Server {
 		state:   serving.NewState(o.Models),
 		metrics: metrics.New(),
 		auth:    auth.New(o.Auth),
+		limits:  limits.New(o.Limits),
 		stop:    stop,
 		stopped: make(chan struct{}),
 	}

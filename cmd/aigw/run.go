@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -41,7 +42,7 @@ func runCommand() *cli.Command {
 
 // runFlags are the settings of the server, on the command line and in the file of --config.
 func runFlags() []cli.Flag {
-	return append(append(modelFlags(), authFlags()...),
+	return append(slices.Concat(modelFlags(), authFlags(), limitFlags()),
 		configFlag(), litellmFlag(), superviseFlag(),
 		&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the API", DefaultText: "127.0.0.1:5052", EnvVars: []string{"AIGW_LISTEN"}},
 		&cli.StringFlag{Name: "metrics-listen", Usage: "`ADDRESS` of the Prometheus metrics", DefaultText: "127.0.0.1:8082", EnvVars: []string{"AIGW_METRICS_LISTEN"}},
@@ -263,6 +264,9 @@ func gatewayOptions(c *cli.Context) (gateway.Options, error) {
 		CompletionTime: c.Duration("completion-time"),
 		Models:         serving.Rules{Strict: c.Bool("strict-models")},
 	}
+	if err := limitOptions(c, &o); err != nil {
+		return o, err
+	}
 	return o, codeOptions(&o)
 }
 
@@ -297,6 +301,9 @@ func checkRunFlags(c *cli.Context) error {
 		return usagef("--completion-time %s: it cannot be negative", d)
 	}
 	if _, err := bypassOptions(c); err != nil {
+		return err
+	}
+	if err := limitOptions(c, &gateway.Options{}); err != nil {
 		return err
 	}
 	return checkModelFlags(c)

@@ -20,6 +20,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 
 	bypass       prometheus.Gauge
+	refused      *prometheus.CounterVec
 	httpDuration *prometheus.HistogramVec
 
 	inFlight          *prometheus.GaugeVec
@@ -66,6 +67,8 @@ func New() *Metrics {
 
 		bypass: prometheus.NewGauge(prometheus.GaugeOpts{Name: "aigw_auth_bypass", Help: "1 where requests are not authenticated."}),
 
+		refused: counter("aigw_requests_refused_total", "Requests refused with 429, by the limit that was reached.", "reason"),
+
 		suggestions:        counter("code_suggestions_inference_requests_total", "Generations for code suggestions.", model...),
 		suggestionDuration: histogram("code_suggestions_inference_request_duration_seconds", "Duration of generations for code suggestions.", durationBuckets, model...),
 		promptBytes:        histogram("code_suggestions_inference_prompt_size_bytes", "Size of the code around the cursor, as it was sent.", sizeBuckets, component...),
@@ -77,7 +80,7 @@ func New() *Metrics {
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.bypass, m.httpDuration, m.inFlight, m.inferences, m.inferenceDuration,
+		m.bypass, m.refused, m.httpDuration, m.inFlight, m.inferences, m.inferenceDuration,
 		m.suggestions, m.suggestionDuration, m.promptBytes, m.promptTokens, m.promptLanguage,
 		m.accepts, m.requests, m.errors, &m.engines,
 	)
@@ -154,6 +157,9 @@ func (m *Metrics) CountLanguage(language, extension, editorLanguage string) {
 
 // Bypassed notes that requests are not authenticated.
 func (m *Metrics) Bypassed() { m.bypass.Set(1) }
+
+// Refused notes that a limit was reached. reason must come from a fixed set.
+func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
 
 // KnowModel lets a model's name appear in labels that clients choose.
 func (m *Metrics) KnowModel(name string) {
