@@ -6,7 +6,10 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"syscall"
 	"time"
+
+	"aigw/gateway/requestlog"
 )
 
 // summary returns the message of a request's log line, in the original's form.
@@ -48,7 +51,7 @@ func (x *exchange) fields(r *http.Request) []slog.Attr {
 	fields := []slog.Attr{
 		slog.String("logger", "api.access"),
 		slog.String("correlation_id", x.requestID),
-		slog.String("url", "http://"+r.Host+r.URL.RequestURI()),
+		slog.String("url", x.scheme(r)+"://"+r.Host+r.URL.RequestURI()),
 		slog.String("path", r.URL.RequestURI()),
 		slog.String("method", r.Method),
 		slog.Int("status_code", x.status),
@@ -59,6 +62,7 @@ func (x *exchange) fields(r *http.Request) []slog.Attr {
 		slog.Float64("duration_s", time.Since(x.start).Seconds()),
 		slog.Float64("response_start_duration_s", x.started.Seconds()),
 		slog.Float64("first_chunk_duration_s", x.firstChunk.Seconds()),
+		slog.Float64("cpu_s", (processTime() - x.cpu).Seconds()),
 		slog.Float64("duration_request", x.sinceSent(r)),
 		slog.String("request_arrived_at", x.start.UTC().Format(time.RFC3339Nano)),
 	}
@@ -68,6 +72,54 @@ func (x *exchange) fields(r *http.Request) []slog.Attr {
 		} else {
 			fields = append(fields, slog.Any(h.field, nil))
 		}
+	}
+	return fields
+}
+
+// scheme returns how this server was reached.
+func (x *exchange) scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// processTime returns the CPU time that the process has taken, all threads together, as the original
+// counts it: other requests and the model take part.
+func processTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// categories are GitLab's names of what a route is for, and of the right that it needs. Routes for
+// several purposes name theirs in the request's record.
+var categories = map[string]struct{ feature, right string }{
+	"/v2/completions":            {"code_suggestions", "complete_code"},
+	"/v2/code/completions":       {"code_suggestions", "complete_code"},
+	"/v2/code/generations":       {"code_suggestions", "generate_code"},
+	"/v3/code/completions":       {"code_suggestions", "complete_code"},
+	"/v4/code/suggestions":       {"code_suggestions", "complete_code"},
+	"/v1/code/user_access_token": {"code_suggestions", "complete_code"},
+	"/v1/x-ray/libraries":        {"code_suggestions", "generate_code"},
+	"/v1/chat/:chat_invokable":   {"duo_chat", "duo_chat"},
+	"/v2/chat/agent":             {"duo_chat", "duo_chat"},
+	"/v1/search/gitlab-docs":     {"duo_chat", "documentation_search"},
+	"/v1/prompts/*prompt_id":     {"ai_abstraction_layer", ""},
+	"/v1/agents/*agent_id":       {"ai_abstraction_layer", ""},
+}
+
+// category returns the fields about what a request was for.
+func (x *exchange) category(record *requestlog.Record) []slog.Attr {
+	var fields []slog.Attr
+	c := categories[x.route]
+	if c.feature != "" && !record.Has("meta.feature_category") {
+		fields = append(fields, slog.String("meta.feature_category", c.feature))
+	}
+	if c.right != "" && !record.Has("meta.unit_primitive") {
+		fields = append(fields, slog.String("meta.unit_primitive", c.right), slog.Any("tracked_internal_events", []string{"request_" + c.right}))
 	}
 	return fields
 }

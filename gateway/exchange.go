@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,9 @@ type exchange struct {
 	status     int           // 0 until the answer begins
 	started    time.Duration // from start to the answer's beginning
 	firstChunk time.Duration // from start to the body's beginning; 0 if there was none
+	cpu        time.Duration // of the process, when the request arrived
+
+	payload *payload // nil: bodies are not logged
 }
 
 type exchangeKey struct{}
@@ -42,8 +46,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if x.requestID == "" {
 		x.requestID = newRequestID()
 	}
+	x.cpu = processTime()
 	x.clientIP, _, _ = net.SplitHostPort(r.RemoteAddr)
-	ctx, record := requestlog.With(context.WithValue(r.Context(), exchangeKey{}, x))
+	ctx, record := requestlog.With(context.WithValue(r.Context(), exchangeKey{}, x), x.requestID)
 	r = r.WithContext(ctx)
 	defer func() { s.ended(x, r, record) }()
 
@@ -114,12 +119,14 @@ func (x *exchange) WriteHeader(status int) {
 // Write sends a part of the body.
 func (x *exchange) Write(b []byte) (int, error) {
 	x.beginBody()
+	x.payload.answered(b)
 	return x.ResponseWriter.Write(b)
 }
 
 // WriteString sends a part of the body.
 func (x *exchange) WriteString(text string) (int, error) {
 	x.beginBody()
+	x.payload.answered([]byte(text))
 	return io.WriteString(x.ResponseWriter, text)
 }
 
@@ -155,5 +162,6 @@ func (s *Server) ended(x *exchange, r *http.Request, record *requestlog.Record) 
 	if x.status == http.StatusInternalServerError || x.status == 0 {
 		level = slog.LevelError
 	}
-	s.options.Logger.LogAttrs(r.Context(), level, x.summary(r), append(x.fields(r), record.Attrs()...)...)
+	s.options.Logger.LogAttrs(r.Context(), level, x.summary(r), slices.Concat(x.fields(r), x.category(record), record.Attrs())...)
+	x.payload.log(r.Context(), s.options.Logger)
 }

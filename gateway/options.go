@@ -18,6 +18,10 @@ import (
 type Options struct {
 	Auth   auth.Options
 	Logger *slog.Logger // nil is slog.Default
+	// LogPayloads has prompts and answers logged (AIGW_LOGGING__ENABLE_REQUEST_LOGGING).
+	LogPayloads bool
+	// AllowExpandedLogging has those logged for which GitLab's flag expanded_ai_logging is on.
+	AllowExpandedLogging bool
 	// Tokens says how tokens for editors are made; without a key none are.
 	Tokens usertoken.Options
 

@@ -30,7 +30,7 @@ func (s *Server) routes() *gin.Engine {
 		panic(err) // a netip.Prefix is always a valid CIDR
 	}
 
-	router.Use(noteRoute, s.recovery, s.cors, s.authentication, s.featureFlags, s.limit)
+	router.Use(noteRoute, s.recovery, s.cors, s.authentication, s.featureFlags, s.logPayload, s.limit)
 	router.GET("/monitoring/healthz", s.healthz)
 	router.HEAD("/monitoring/healthz", s.healthz)
 	router.GET("/monitoring/ready", s.ready)

@@ -19,6 +19,7 @@ func limitFlags() []cli.Flag {
 		&cli.IntFlag{Name: "instance-running", Usage: "most requests of one GitLab at once (0: any number)", EnvVars: []string{"AIGW_INSTANCE_RUNNING"}},
 		&cli.IntFlag{Name: "instance-rate", Usage: "most requests of one GitLab a minute (0: any number)", EnvVars: []string{"AIGW_INSTANCE_RATE"}},
 		&cli.StringSliceFlag{Name: "trusted-proxies", Usage: "`NETWORK` or address of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed", EnvVars: []string{"AIGW_TRUSTED_PROXIES"}},
+		&cli.BoolFlag{Name: "allow-expanded-logging", Usage: "log prompts and answers of requests for which GitLab's feature flag expanded_ai_logging is on", EnvVars: []string{"AIGW_ALLOW_EXPANDED_LOGGING"}},
 		&cli.DurationFlag{Name: "read-header-timeout", Value: 10 * time.Second, Usage: "how long a request's headers may take to arrive", EnvVars: []string{"AIGW_READ_HEADER_TIMEOUT"}},
 		&cli.DurationFlag{Name: "read-timeout", Value: time.Minute, Usage: "how long a whole request may take to arrive", EnvVars: []string{"AIGW_READ_TIMEOUT"}},
 		&cli.DurationFlag{Name: "write-timeout", Value: 30 * time.Second, Usage: "how long a client may take to accept one piece of an answer", EnvVars: []string{"AIGW_WRITE_TIMEOUT"}},
@@ -41,6 +42,10 @@ func limitOptions(c *cli.Context, o *gateway.Options) error {
 		}
 	}
 	var err error
+	if o.LogPayloads, err = boolEnv("AIGW_LOGGING__ENABLE_REQUEST_LOGGING"); err != nil {
+		return err
+	}
+	o.AllowExpandedLogging = c.Bool("allow-expanded-logging")
 	if o.Limits, err = peopleLimits(c); err != nil {
 		return err
 	}

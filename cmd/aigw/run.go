@@ -70,7 +70,7 @@ func serve(c *cli.Context) error {
 	if err := checkRunFlags(c); err != nil {
 		return err
 	}
-	log, err := newLogger(c.App.ErrWriter, c.Bool("verbose"))
+	log, err := openLog(c.App.ErrWriter, c.Bool("verbose"))
 	if err != nil {
 		return err
 	}
@@ -83,14 +83,14 @@ func serve(c *cli.Context) error {
 	}
 	defer ports.close()
 	if ports.worker == nil && c.String("supervise") == "on" {
-		return supervise(c, ports, log)
+		return supervise(c, ports, log.Logger)
 	}
 	for _, line := range set.Load().Unknown {
 		log.Warn(line)
 	}
 	arg := c.String("model")
 	if config := c.String("litellm-config"); config != "" {
-		if arg, err = litellmModel(c, log, config); err != nil {
+		if arg, err = litellmModel(c, log.Logger, config); err != nil {
 			return err
 		}
 	}
@@ -104,12 +104,12 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	options.Logger = log
-	ring, err := authOptions(c, log, &options)
+	options.Logger = log.Logger
+	ring, err := authOptions(c, log.Logger, &options)
 	if err != nil {
 		return err
 	}
-	s := &server{cli: c, log: log, gateway: gateway.New(options), model: model, ring: ring, ports: ports, url: "http://" + ports.api.Addr().String()}
+	s := &server{cli: c, log: log.Logger, gateway: gateway.New(options), model: model, ring: ring, ports: ports, url: "http://" + ports.api.Addr().String()}
 	log.Info("listening", "url", s.url, "metrics", "http://"+ports.metrics.Addr().String()+"/metrics", "version", version, "pid", os.Getpid())
 	if options.Auth.BypassWarning() == "" && noIssuer(c) {
 		log.Warn("authentication is on and no issuer is configured: every API request is refused with 401. " +

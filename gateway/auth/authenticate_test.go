@@ -67,7 +67,7 @@ func TestAuthenticate(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := httptest.NewRequest("POST", "/v2/code/completions", nil)
-			ctx, record := requestlog.With(r.Context())
+			ctx, record := requestlog.With(r.Context(), "id")
 			r = r.WithContext(ctx)
 			for i := 0; i < len(test.headers); i += 2 {
 				r.Header.Set(test.headers[i], test.headers[i+1])

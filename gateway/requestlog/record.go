@@ -13,16 +13,27 @@ import (
 
 // Record is the fields of one request's line. It may be used concurrently.
 type Record struct {
+	id string // of the request
+
 	mu    sync.Mutex
 	attrs []slog.Attr
 }
 
 type contextKey struct{}
 
-// With returns a context that carries a new record.
-func With(ctx context.Context) (context.Context, *Record) {
-	r := &Record{}
+// With returns a context that carries a new record of the request with an id.
+func With(ctx context.Context, id string) (context.Context, *Record) {
+	r := &Record{id: id}
 	return context.WithValue(ctx, contextKey{}, r), r
+}
+
+// CorrelationID returns the id of the request that ctx belongs to, or "". Every log line of a
+// request has it.
+func CorrelationID(ctx context.Context) string {
+	if r, ok := ctx.Value(contextKey{}).(*Record); ok {
+		return r.id
+	}
+	return ""
 }
 
 // Add adds fields to the record of ctx. Without a record it does nothing.
@@ -32,6 +43,13 @@ func Add(ctx context.Context, attrs ...slog.Attr) {
 		defer r.mu.Unlock()
 		r.attrs = append(r.attrs, attrs...)
 	}
+}
+
+// Has reports whether a field was added.
+func (r *Record) Has(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.attrs, func(a slog.Attr) bool { return a.Key == name })
 }
 
 // Attrs returns the fields in the order of adding.
