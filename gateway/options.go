@@ -40,6 +40,9 @@ type Options struct {
 	// Limits bound what one person and one GitLab may ask for; the zero value bounds nothing.
 	Limits limits.Options
 
+	// MaxConcurrent is only shown, as the original's gauge (AIGW_MODEL_ENGINE_CONCURRENCY_LIMITS).
+	MaxConcurrent map[string]map[string]int
+
 	// MaxBodyBytes bounds a request's body; 0 is 10 MiB. GitLab's own bodies reach some MB.
 	MaxBodyBytes int64
 	// MaxHeaderBytes bounds a request's line and headers together; 0 is 64 KiB.

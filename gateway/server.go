@@ -34,6 +34,7 @@ type Server struct {
 	code    *codesuggestions.Room
 	tokens  *usertoken.Room
 	engine  *gin.Engine
+	made    time.Time
 	http    *http.Server
 
 	// stop ends the context of all requests, when they are not waited for any longer.
@@ -54,6 +55,7 @@ func New(o Options) *Server {
 		metrics: metrics.New(),
 		auth:    auth.New(o.Auth),
 		limits:  limits.New(o.Limits),
+		made:    time.Now(),
 		stop:    stop,
 		stopped: make(chan struct{}),
 	}
@@ -70,6 +72,11 @@ func New(o Options) *Server {
 		NoCustomModels: o.NoCustomModels,
 	})
 	s.tokens = usertoken.New(o.Tokens)
+	for engine, models := range o.MaxConcurrent {
+		for model, most := range models {
+			s.metrics.Concurrency(engine, model, most)
+		}
+	}
 	s.engine = s.routes()
 	s.http = &http.Server{
 		Handler:           s,
@@ -104,12 +111,15 @@ func (s *Server) Warm(ctx context.Context, m *serving.Model) {
 // Ready tells the server that all models that were asked for answer, in the order in which they
 // were named.
 func (s *Server) Ready(models ...*serving.Model) {
+	counted := make([]*serving.Model, 0, len(models))
 	for _, m := range models {
 		if m != nil {
 			s.adopt(m)
+			s.metrics.Loaded(m.DisplayName(), time.Since(s.made))
+			counted = append(counted, s.observe(m))
 		}
 	}
-	s.state.Ready(models...)
+	s.state.Ready(counted...)
 }
 
 // NoModel tells the server that it runs without a model.

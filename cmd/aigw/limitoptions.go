@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -44,6 +46,10 @@ func limitOptions(c *cli.Context, o *gateway.Options) error {
 	var err error
 	if o.LogPayloads, err = boolEnv("AIGW_LOGGING__ENABLE_REQUEST_LOGGING"); err != nil {
 		return err
+	}
+	const shown = "AIGW_MODEL_ENGINE_CONCURRENCY_LIMITS"
+	if err := json.Unmarshal([]byte(textEnv(shown, "{}")), &o.MaxConcurrent); err != nil {
+		return fmt.Errorf(`%s: numbers by engine and model are expected, such as {"agent":{"codestral":8}}: %w`, shown, err)
 	}
 	o.AllowExpandedLogging = c.Bool("allow-expanded-logging")
 	if o.Limits, err = peopleLimits(c); err != nil {

@@ -145,6 +145,7 @@ func TestSmallContext(t *testing.T) {
 func TestLongModelName(t *testing.T) {
 	s, m := start(t, open, &gatewaytest.Generator{Pieces: []string{"x"}})
 	m.Name = strings.Repeat("é", 51)
+	s.Ready(m)
 	if got := s.Do("POST", path, body("")); !strings.Contains(got.Text, `"name":"`+strings.Repeat("é", 50)+`"`) {
 		t.Errorf("%s", got.Text)
 	}

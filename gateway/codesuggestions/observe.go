@@ -7,7 +7,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"aigw/engine"
 	"aigw/gateway/metrics"
 	"aigw/gateway/requestlog"
 )
@@ -28,9 +27,9 @@ func (room *Room) count(file File, reports []Telemetry) {
 	}
 }
 
-// logInference adds the sizes and durations of a generation to the request's log line, never its
+// logInference adds the sizes of a generation to the request's log line, never its
 // texts. "Stripped" lengths are without white space.
-func logInference(c *gin.Context, s *suggestion, result engine.Result, text string, took time.Duration) {
+func logInference(c *gin.Context, s *suggestion, text string, took time.Duration) {
 	length, stripped := lengths(s.file.Above + s.file.Below)
 	if s.own != "" {
 		length, stripped = lengths(s.own)
@@ -46,12 +45,6 @@ func logInference(c *gin.Context, s *suggestion, result engine.Result, text stri
 		slog.Int("model_output_length", outputLength),
 		slog.Int("model_output_length_stripped", outputStripped),
 		slog.Float64("inference_duration_s", took.Seconds()),
-		slog.Int("prompt_tokens", result.PromptTokens),
-		slog.Int("cached_tokens", result.CachedTokens),
-		slog.Int("output_tokens", result.OutputTokens),
-		slog.Float64("queue_duration_s", result.Queue.Seconds()),
-		slog.Float64("prefill_duration_s", result.Prefill.Seconds()),
-		slog.Float64("decode_duration_s", result.Decode.Seconds()),
 	)
 }
 

@@ -82,7 +82,7 @@ func (room *Room) answer(ctx context.Context, c *gin.Context, s *suggestion) {
 		err = out.finish()
 	}
 	failed = err != nil && !superseded && out.clientGone == nil && c.Request.Context().Err() == nil
-	logInference(c, s, result, out.text.String(), time.Since(start))
+	logInference(c, s, out.text.String(), time.Since(start))
 
 	switch {
 	case superseded && c.Request.Context().Err() == nil:

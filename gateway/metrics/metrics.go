@@ -21,6 +21,7 @@ type Metrics struct {
 
 	bypass       prometheus.Gauge
 	refused      *prometheus.CounterVec
+	generations  *generations
 	httpDuration *prometheus.HistogramVec
 
 	inFlight          *prometheus.GaugeVec
@@ -59,6 +60,7 @@ func New() *Metrics {
 		models:   map[string]bool{},
 		engines:  engineStates{states: map[string]func() engine.State{}},
 
+		generations:  newGenerations(),
 		httpDuration: histogram("http_request_duration_seconds", "Time from a request's arrival to the start of its answer.", durationBuckets, "handler", "method", "status"),
 
 		inFlight:          prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "model_inferences_in_flight", Help: "Generations that run or wait for their turn."}, model),
@@ -84,6 +86,7 @@ func New() *Metrics {
 		m.suggestions, m.suggestionDuration, m.promptBytes, m.promptTokens, m.promptLanguage,
 		m.accepts, m.requests, m.errors, &m.engines,
 	)
+	m.generations.register(m.registry)
 	return m
 }
 
