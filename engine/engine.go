@@ -24,7 +24,7 @@ type Engine struct {
 	model *llama.Model
 	vocab *Vocabulary
 	// sampler makes the sampler of one generation.
-	sampler func(models.Sampling) (*llama.Sampler, error)
+	sampler func(Request) (*llama.Sampler, error)
 	set     settings
 	journal Journal // may be nil
 	plan    Plan

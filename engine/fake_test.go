@@ -16,9 +16,9 @@ import (
 type fakeContext struct {
 	mu      sync.Mutex
 	token   llama.Token
-	fail    []error       // what the next steps return; nil entries succeed
-	bad     bool          // rows of the next step are not a number
-	hold    chan struct{} // if set, a step waits for a value or for Abort
+	fail    []error        // what the next steps return; nil entries succeed
+	row     llama.RowState // what becomes of the rows of the next steps
+	hold    chan struct{}  // if set, a step waits for a value or for Abort
 	aborted chan struct{}
 	steps   int
 	tokens  int
@@ -52,13 +52,17 @@ func (f *fakeContext) Step(s *llama.Step) error {
 			return err
 		}
 	}
-	s.Sampled, s.Bad = s.Sampled[:0], s.Bad[:0]
+	s.Sampled, s.States = s.Sampled[:0], s.States[:0]
 	for range s.Rows {
-		s.Sampled = append(s.Sampled, f.token)
-		s.Bad = append(s.Bad, f.bad)
+		token := f.token
+		if f.row != llama.RowDrawn {
+			token = -1
+		}
+		s.Sampled = append(s.Sampled, token)
+		s.States = append(s.States, f.row)
 	}
 	if len(s.Rows) > 0 {
-		f.bad = false
+		f.row = llama.RowDrawn
 	}
 	return nil
 }
@@ -101,7 +105,7 @@ func startFake(t *testing.T, f *fakeContext, change func(*sched.Config)) *Engine
 	}
 	e := newEngine(settings{sched: cfg, limit: cfg.Cells, maxWait: time.Minute}, slog.New(slog.DiscardHandler))
 	e.vocab = fakeVocabulary()
-	e.sampler = func(models.Sampling) (*llama.Sampler, error) { return nil, nil }
+	e.sampler = func(Request) (*llama.Sampler, error) { return nil, nil }
 	if err := e.start(func() (stepper, error) { return f, nil }); err != nil {
 		t.Fatal(err)
 	}

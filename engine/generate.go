@@ -35,7 +35,7 @@ type generation struct {
 // Generate runs a request and hands its text to emit as it is decoded, whole characters at a
 // time. It returns when the generation is over: normally with a Result, with *BusyError or
 // *models.TooLongError or ErrPoisonous when it was refused, with ctx's or emit's error when nobody wants the
-// rest, and with ErrClosed when the engine shuts down. emit is called on the caller's goroutine
+// rest, with ErrNoContinuation when its grammar leads nowhere, and with ErrClosed when the engine shuts down. emit is called on the caller's goroutine
 // and never holds up the model; it may return ErrEnough.
 func (e *Engine) Generate(ctx context.Context, req Request, emit func(text string) error) (Result, error) {
 	if err := e.check(req); err != nil {
@@ -47,7 +47,7 @@ func (e *Engine) Generate(ctx context.Context, req Request, emit func(text strin
 			return Result{}, ErrPoisonous
 		}
 	}
-	sampler, err := e.sampler(req.Sampling)
+	sampler, err := e.sampler(req)
 	if err != nil {
 		return Result{}, err
 	}
@@ -98,10 +98,12 @@ func (e *Engine) check(req Request) error {
 }
 
 // newSampler makes the sampler of one generation.
-func (v *Vocabulary) newSampler(s models.Sampling) (*llama.Sampler, error) {
+func (v *Vocabulary) newSampler(req Request) (*llama.Sampler, error) {
+	s := req.Sampling
 	o := llama.SamplerOptions{
 		Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, MinP: s.MinP,
 		RepeatPenalty: s.RepeatPenalty, RepeatLastN: or(s.RepeatLastN, 64),
+		Grammar: req.Grammar, Ends: req.Stops.Tokens,
 	}
 	if s.Seed != nil {
 		o.Seed = *s.Seed

@@ -149,7 +149,7 @@ var errNotANumber = errors.New("the model's output is not a number; the weights 
 // advance gives each row's generation its token. Rows behind a wrong guess have none.
 func (e *Engine) advance(plan *sched.Plan, step *llama.Step, now time.Time, took time.Duration) {
 	for i, row := range plan.Rows {
-		if g := e.gens[row.ID]; g != nil && step.Bad[i] {
+		if g := e.gens[row.ID]; g != nil && step.States[i] == llama.RowBad {
 			e.log.Error("NaN or infinity in the logits", "prompt_tokens", len(g.req.Prompt), "output_tokens", g.count)
 			e.sched.Distrust(row.ID)
 			e.abandon(g, errNotANumber)
@@ -158,7 +158,15 @@ func (e *Engine) advance(plan *sched.Plan, step *llama.Step, now time.Time, took
 	}
 	e.sched.Computed(step.Sampled, took)
 	for i, row := range plan.Rows {
-		if g := e.gens[row.ID]; g != nil && step.Sampled[i] >= 0 {
+		g := e.gens[row.ID]
+		switch {
+		case g == nil:
+		case step.States[i] == llama.RowComplete:
+			g.show(g.text.flush())
+			e.finish(g, FinishStop, now)
+		case step.States[i] == llama.RowStuck:
+			e.abandon(g, ErrNoContinuation)
+		case step.Sampled[i] >= 0:
 			if row.Draft {
 				e.totals.AcceptedTokens++
 			}

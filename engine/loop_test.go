@@ -171,7 +171,9 @@ func TestFailuresEndOnlyWhatTheyMust(t *testing.T) {
 	}{
 		"decode error":  {func(f *fakeContext) { f.fail = []error{&llama.DecodeError{Code: -3}} }, func(err error) bool { return errors.As(err, new(*llama.DecodeError)) }, false},
 		"no slot":       {func(f *fakeContext) { f.fail = []error{nil, llama.ErrNoSlot} }, func(err error) bool { return errors.Is(err, llama.ErrNoSlot) }, false},
-		"not a number":  {func(f *fakeContext) { f.bad = true }, func(err error) bool { return errors.Is(err, errNotANumber) }, true},
+		"not a number":  {func(f *fakeContext) { f.row = llama.RowBad }, func(err error) bool { return errors.Is(err, errNotANumber) }, true},
+		"grammar":       {func(f *fakeContext) { f.row = llama.RowStuck }, func(err error) bool { return errors.Is(err, ErrNoContinuation) }, false},
+		"complete":      {func(f *fakeContext) { f.row = llama.RowComplete }, func(err error) bool { return err == nil }, false},
 		"aborted alone": {func(f *fakeContext) { f.fail = []error{llama.ErrAborted, nil, llama.ErrAborted} }, func(err error) bool { return err == nil }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -322,7 +324,7 @@ func TestASlowReaderHoldsUpNobody(t *testing.T) {
 		f := newFakeContext()
 		e := newEngine(settings{sched: sched.Config{Cells: 1024, Rows: 2, BatchTokens: 64, SliceTokens: 16, Queue: 2}, limit: 1024, maxWait: time.Minute}, nil)
 		e.vocab = fakeVocabulary()
-		e.sampler = func(models.Sampling) (*llama.Sampler, error) { return nil, nil }
+		e.sampler = func(Request) (*llama.Sampler, error) { return nil, nil }
 		if err := e.start(func() (stepper, error) { return f, nil }); err != nil {
 			t.Fatal(err)
 		}

@@ -35,6 +35,9 @@ type Request struct {
 	// Keep is how many tokens the prompt begins with that many others will begin with, too: they
 	// stay in the cache longest.
 	Keep int
+	// Grammar, unless nil, confines the text to what it derives: the generation ends by a stop token only
+	// where the text is complete, or where nothing may follow; a stop text or MaxTokens may still cut it.
+	Grammar *Grammar
 
 	trace func(models.Token) // tests see the ids; called under the engine's lock
 }

@@ -12,6 +12,7 @@
 //	memory.go             positions, cells and bytes of a context
 //	embedding.go          llama_get_embeddings_*
 //	sampler.go            llama_sampler_*
+//	grammar.go, gbnf.go   what a sampler may draw; ours, llama.cpp's aborts the process
 //	state.go              llama_state_seq_*
 //	quantize.go           llama_model_quantize
 //	open.go               what is alive

@@ -133,8 +133,8 @@ func greedy(t testing.TB, c *Context, seq SeqID, from Pos, feed []Token, n int) 
 		last := s.add(seq, from, feed...)
 		s.Rows = append(s.Rows, Row{Batch: last, Sampler: sampler})
 		mustStep(t, c, &s)
-		if len(s.Sampled) != 1 || s.Bad[0] {
-			t.Fatalf("sampled %v, bad %v", s.Sampled, s.Bad)
+		if len(s.Sampled) != 1 || s.States[0] != RowDrawn {
+			t.Fatalf("sampled %v, states %v", s.Sampled, s.States)
 		}
 		out = append(out, s.Sampled[0])
 		from += Pos(len(feed))

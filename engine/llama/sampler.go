@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"unsafe"
 )
 
@@ -24,6 +25,11 @@ type SamplerOptions struct {
 	RepeatLastN   int
 	// Seed starts the random numbers: with equal logits, equal seeds draw equal tokens.
 	Seed uint32
+	// Grammar, unless nil, confines what is drawn to a text that it derives; control tokens are no
+	// text. The token that the filters choose is checked first, and only if it does not fit are they
+	// applied to the tokens that do. Ends are the tokens that end a complete text; nothing else does.
+	Grammar *Grammar
+	Ends    []Token
 }
 
 // maxRepeatLastN bounds the memory of a sampler, 12 bytes for each.
@@ -66,13 +72,49 @@ func NewSampler(v *Vocab, o SamplerOptions) (*Sampler, error) {
 	var (
 		h    *C.aigw_sampler
 		cerr C.aigw_error
+		code C.int32_t
 	)
-	if err := failure(C.aigw_sampler_new(C.int32_t(v.Size()), &options, &h, &cerr), &cerr); err != nil {
+	if o.Grammar == nil {
+		code = C.aigw_sampler_new(C.int32_t(v.Size()), &options, nil, nil, nil, 0, &h, &cerr)
+	} else {
+		if !v.model.acquire() {
+			return nil, fmt.Errorf("make sampler: %w", ErrClosed)
+		}
+		defer v.model.release()
+		var pinner runtime.Pinner
+		defer pinner.Unpin()
+		grammar := o.Grammar.tables(&pinner)
+		code = C.aigw_sampler_new(C.int32_t(v.Size()), &options, v.model.h, &grammar,
+			(*C.int32_t)(unsafe.SliceData(o.Ends)), C.int32_t(len(o.Ends)), &h, &cerr)
+	}
+	if err := failure(code, &cerr); err != nil {
 		return nil, fmt.Errorf("make sampler: %w", err)
 	}
 	s := &Sampler{h: h, vocabSize: v.Size()}
 	s.refs.init(func() { C.aigw_sampler_free(s.h) })
 	return s, nil
+}
+
+// tables points C at the grammar's slices, which pinner keeps where they are.
+func (g *Grammar) tables(pinner *runtime.Pinner) C.aigw_grammar {
+	ints := func(s []int32) *C.int32_t {
+		if len(s) > 0 {
+			pinner.Pin(unsafe.SliceData(s))
+		}
+		return (*C.int32_t)(unsafe.SliceData(s))
+	}
+	if len(g.ranges) > 0 {
+		pinner.Pin(unsafe.SliceData(g.ranges))
+	}
+	if len(g.negated) > 0 {
+		pinner.Pin(unsafe.SliceData(g.negated))
+	}
+	return C.aigw_grammar{
+		items: ints(g.items), sequences: ints(g.sequences), rules: ints(g.rules), classes: ints(g.classes),
+		ranges: (*C.uint32_t)(unsafe.SliceData(g.ranges)), negated: (*C.int8_t)(unsafe.SliceData(g.negated)),
+		n_items: C.int32_t(len(g.items)), n_sequences: C.int32_t(len(g.sequences)), n_rules: C.int32_t(len(g.rules) - 1),
+		n_classes: C.int32_t(len(g.negated)), n_ranges: C.int32_t(len(g.ranges)), root: C.int32_t(g.root),
+	}
 }
 
 // defaults turns "0 is off" into what C expects and refuses what makes no sense.
@@ -132,29 +174,28 @@ func (s *Sampler) Prime(tokens []Token) error {
 	return nil
 }
 
-// Draw chooses a token from a row of logits that belongs to no context and is not changed. bad
-// tells that the row holds NaN or +Inf, or nothing but -Inf. Context.Step does the same without
-// copying; this is for tests and experiments.
+// Draw chooses a token from a row of logits that belongs to no context and is not changed. row tells
+// what became of it. Context.Step does the same without copying; this is for tests and experiments.
 //
 //	void llama_sampler_apply(struct llama_sampler * smpl, llama_token_data_array * cur_p);
-func (s *Sampler) Draw(logits []float32) (t Token, bad bool, err error) {
+func (s *Sampler) Draw(logits []float32) (t Token, row RowState, err error) {
 	if len(logits) != s.vocabSize {
-		return 0, false, fmt.Errorf("draw: %w: %d logits, need %d", ErrSampler, len(logits), s.vocabSize)
+		return 0, 0, fmt.Errorf("draw: %w: %d logits, need %d", ErrSampler, len(logits), s.vocabSize)
 	}
 	if !s.acquire() {
-		return 0, false, fmt.Errorf("draw: %w", ErrClosed)
+		return 0, 0, fmt.Errorf("draw: %w", ErrClosed)
 	}
 	defer s.release()
 	var (
 		token C.int32_t
-		isBad C.int8_t
+		state C.int8_t
 		cerr  C.aigw_error
 	)
-	code := C.aigw_sampler_draw(s.h, (*C.float)(unsafe.SliceData(logits)), &token, &isBad, &cerr)
+	code := C.aigw_sampler_draw(s.h, (*C.float)(unsafe.SliceData(logits)), &token, &state, &cerr)
 	if err := failure(code, &cerr); err != nil {
-		return 0, false, fmt.Errorf("draw: %w", err)
+		return 0, 0, fmt.Errorf("draw: %w", err)
 	}
-	return Token(token), isBad != 0, nil
+	return Token(token), RowState(state), nil
 }
 
 // Close frees the sampler. It may be called twice.

@@ -24,9 +24,9 @@ func sizedSampler(t testing.TB, n int, o SamplerOptions) *Sampler {
 
 func draw(t testing.TB, s *Sampler, logits []float32) Token {
 	t.Helper()
-	token, bad, err := s.Draw(logits)
-	if err != nil || bad {
-		t.Fatalf("drew %d, bad %v, %v", token, bad, err)
+	token, row, err := s.Draw(logits)
+	if err != nil || row != RowDrawn {
+		t.Fatalf("drew %d, row %v, %v", token, row, err)
 	}
 	return token
 }
@@ -80,14 +80,14 @@ func TestUnusableRows(t *testing.T) {
 					logits := make([]float32, n)
 					logits[at] = v
 					s := sizedSampler(t, n, o)
-					if _, bad, err := s.Draw(logits); !bad || err != nil {
-						t.Errorf("%+v: %s at %d of %d: bad %v, %v", o, name, at, n, bad, err)
+					if _, row, err := s.Draw(logits); row != RowBad || err != nil {
+						t.Errorf("%+v: %s at %d of %d: row %v, %v", o, name, at, n, row, err)
 					}
 				}
 			}
 			all := slices.Repeat([]float32{-inf}, n)
-			if _, bad, err := sizedSampler(t, n, o).Draw(all); !bad || err != nil {
-				t.Errorf("%+v: nothing but -Inf: bad %v, %v", o, bad, err)
+			if _, row, err := sizedSampler(t, n, o).Draw(all); row != RowBad || err != nil {
+				t.Errorf("%+v: nothing but -Inf: row %v, %v", o, row, err)
 			}
 		}
 	}

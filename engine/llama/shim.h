@@ -130,6 +130,23 @@ int32_t aigw_detokenize(const aigw_model *m, const int32_t *tokens, int32_t n_to
 
 typedef struct aigw_sampler aigw_sampler;
 
+// A grammar, as laid out in grammar.go, where the lengths of the arrays are explained.
+typedef struct {
+	const int32_t *items, *sequences, *rules, *classes;
+	const uint32_t *ranges;
+	const int8_t *negated;
+	int32_t n_items, n_sequences, n_rules, n_classes, n_ranges;
+	int32_t root;
+} aigw_grammar;
+
+// What became of a row.
+enum {
+	AIGW_ROW_DRAWN = 0,
+	AIGW_ROW_BAD = 1,      // NaN or +Inf, or nothing but -Inf
+	AIGW_ROW_COMPLETE = 2, // the grammar's text is complete, and no token that ends it is known
+	AIGW_ROW_STUCK = 3,    // no token goes on with the grammar's text, or a bound was met
+};
+
 typedef struct {
 	float temperature;
 	int32_t top_k;
@@ -139,11 +156,13 @@ typedef struct {
 	uint32_t seed;
 } aigw_sampler_options;
 
-int32_t aigw_sampler_new(int32_t n_vocab, const aigw_sampler_options *o, aigw_sampler **out, aigw_error *err);
+// m and g are NULL without a grammar. ends are the tokens that may end the grammar's text.
+int32_t aigw_sampler_new(int32_t n_vocab, const aigw_sampler_options *o, aigw_model *m, const aigw_grammar *g,
+                         const int32_t *ends, int32_t n_ends, aigw_sampler **out, aigw_error *err);
 void aigw_sampler_free(aigw_sampler *s);
 void aigw_sampler_accept(aigw_sampler *s, const int32_t *tokens, int32_t n);
-// Draws from logits that belong to no context. *bad: nothing was drawn, they hold NaN or +Inf.
-int32_t aigw_sampler_draw(aigw_sampler *s, const float *logits, int32_t *token, int8_t *bad, aigw_error *err);
+// Draws from logits that belong to no context. *row: what became of it, AIGW_ROW_.
+int32_t aigw_sampler_draw(aigw_sampler *s, const float *logits, int32_t *token, int8_t *row, aigw_error *err);
 
 // --- context (shim_context.cpp) ---
 
@@ -176,7 +195,7 @@ typedef struct {
 	int8_t *draft;          // this row's token in the batch is a guess at what the row before draws
 
 	int32_t *sampled;
-	int8_t *bad;
+	int8_t *state; // AIGW_ROW_ of each row
 	int32_t failed_op;
 	int32_t decode; // what llama_decode returned
 	aigw_error err;

@@ -69,7 +69,7 @@ void publish(aigw_context *c) {
 	s.row = c->row.data();
 	s.sampler = c->sampler.data();
 	s.sampled = c->sampled.data();
-	s.bad = c->bad.data();
+	s.state = c->state.data();
 	s.draft = c->draft.data();
 }
 
@@ -78,7 +78,7 @@ void resize(aigw_context *c, int32_t n_ops, int32_t n_rows) {
 	c->row.resize(n_rows);
 	c->sampler.resize(n_rows);
 	c->sampled.resize(n_rows);
-	c->bad.resize(n_rows);
+	c->state.resize(n_rows);
 	c->draft.resize(n_rows);
 	publish(c);
 }
@@ -130,13 +130,13 @@ int32_t run(aigw_context *c) {
 	for (int32_t i = 0; i < s.n_rows; i++) {
 		if (s.draft[i] && s.sampled[i - 1] != s.token[s.row[i]]) { // the guess was wrong
 			s.sampled[i] = LLAMA_TOKEN_NULL;
-			s.bad[i] = false;
+			s.state[i] = AIGW_ROW_DRAWN;
 			continue;
 		}
 		float *logits = llama_get_logits_ith(c->ctx, s.row[i]);
 		if (!logits) return AIGW_NO_ROW;
 		int32_t token = LLAMA_TOKEN_NULL;
-		s.bad[i] = !aigw::sample(s.sampler[i], logits, c->candidates.data(), &token);
+		s.state[i] = aigw::sample(s.sampler[i], logits, c->candidates.data(), &token);
 		s.sampled[i] = token;
 	}
 	return AIGW_OK;

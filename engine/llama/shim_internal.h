@@ -12,11 +12,19 @@
 #include <atomic>
 #include <cstdio>
 #include <exception>
+#include <memory>
+#include <mutex>
 #include <vector>
+
+namespace aigw {
+struct vocab_pieces;
+}
 
 struct aigw_model {
 	llama_model *model = nullptr;
 	const llama_vocab *vocab = nullptr;
+	std::once_flag pieces_made{};
+	std::shared_ptr<const aigw::vocab_pieces> pieces{}; // for grammars
 };
 
 struct aigw_context {
@@ -33,7 +41,7 @@ struct aigw_context {
 	std::vector<aigw_op> ops;
 	std::vector<int32_t> token, pos, seq, n_seq, row, sampled;
 	std::vector<int32_t *> seq_of;
-	std::vector<int8_t> output, bad, draft;
+	std::vector<int8_t> output, state, draft;
 	std::vector<aigw_sampler *> sampler;
 	std::vector<llama_token_data> candidates;
 };
@@ -83,9 +91,8 @@ template <typename F> int32_t guard(aigw_error *err, F &&f, bool quiet = false) 
 }
 
 // Draws one token from n_vocab logits, which are changed meanwhile and restored.
-// candidates is scratch for n_vocab entries, shared by the samplers of a context. Returns false
-// if the row is unusable.
-bool sample(aigw_sampler *s, float *logits, llama_token_data *candidates, int32_t *token);
+// candidates is scratch for n_vocab entries, shared by the samplers of a context. Returns an AIGW_ROW_.
+int8_t sample(aigw_sampler *s, float *logits, llama_token_data *candidates, int32_t *token);
 
 } // namespace aigw
 

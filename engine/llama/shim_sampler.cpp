@@ -1,5 +1,5 @@
 // Choosing the next token from a row of logits.
-#include "shim_internal.h"
+#include "shim_grammar.h"
 
 #include <algorithm>
 #include <cmath>
@@ -69,8 +69,9 @@ struct aigw_sampler {
 	bool greedy;
 	recent_tokens recent;
 	std::vector<float> original; // logits before the penalty, one for each recent token
-	// A grammar will stand here, in front of the others: it is checked against the token they
-	// choose and filters the vocabulary only when it rejects that one.
+	// The grammar is asked about the token that the others choose, and searches the vocabulary only when
+	// it rejects that one.
+	std::unique_ptr<aigw::grammar_state> grammar;
 	sampler_ptr top_p, min_p, temperature, dist; // those that do something
 
 	aigw_sampler(int32_t n_vocab, const aigw_sampler_options &o)
@@ -209,6 +210,38 @@ llama_token_data_array candidates_of(const aigw_sampler *s, const float *logits,
 	return array;
 }
 
+// choose draws from candidates by those filters that do something.
+int32_t choose(aigw_sampler *s, llama_token_data_array &array, bool top_p) {
+	for (llama_sampler *f : {top_p ? s->top_p.get() : nullptr, s->min_p.get(), s->temperature.get(), s->dist.get()}) {
+		if (f) llama_sampler_apply(f, &array);
+	}
+	if (array.selected < 0 || (size_t)array.selected >= array.size) return LLAMA_TOKEN_NULL;
+	return array.data[array.selected].id;
+}
+
+// by_grammar draws from the tokens that the grammar lets follow: the same filters, over a smaller
+// vocabulary.
+int8_t by_grammar(aigw_sampler *s, const float *logits, llama_token_data *candidates, int32_t *token) {
+	int32_t n = s->grammar->allowed(candidates, logits);
+	n = (int32_t)(std::remove_if(candidates, candidates + n, [](const llama_token_data &d) { return std::isinf(d.logit); }) - candidates);
+	if (n == 0) return s->grammar->complete() ? AIGW_ROW_COMPLETE : AIGW_ROW_STUCK;
+	auto better = [](const llama_token_data &a, const llama_token_data &b) {
+		return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
+	};
+	if (s->greedy) {
+		*token = std::min_element(candidates, candidates + n, better)->id;
+		return AIGW_ROW_DRAWN;
+	}
+	llama_token_data_array array = {candidates, (size_t)n, -1, false};
+	if (const int32_t k = s->options.top_k; k > 0 && k < n) {
+		std::partial_sort(candidates, candidates + k, candidates + n, better);
+		array.size = k;
+		array.sorted = true;
+	}
+	*token = choose(s, array, true);
+	return *token == LLAMA_TOKEN_NULL ? AIGW_ROW_BAD : AIGW_ROW_DRAWN;
+}
+
 // penalized lowers the logits of recent tokens while it lives (the rule of llama.cpp's penalty
 // sampler: a positive logit is divided, another one multiplied).
 class penalized {
@@ -237,10 +270,10 @@ class penalized {
 
 namespace aigw {
 
-bool sample(aigw_sampler *s, float *logits, llama_token_data *candidates, int32_t *token) {
+int8_t sample(aigw_sampler *s, float *logits, llama_token_data *candidates, int32_t *token) {
 	const int32_t n = s->n_vocab;
 	row_summary row = summarize(logits, n);
-	if (row.nan || std::isinf(row.max)) return false;
+	if (row.nan || std::isinf(row.max)) return AIGW_ROW_BAD;
 	{
 		penalized scope(s, logits);
 		if (s->greedy) {
@@ -248,22 +281,31 @@ bool sample(aigw_sampler *s, float *logits, llama_token_data *candidates, int32_
 			*token = row.argmax;
 		} else {
 			llama_token_data_array array = candidates_of(s, logits, candidates);
-			for (llama_sampler *f : {s->min_p.get(), s->temperature.get(), s->dist.get()}) {
-				if (f) llama_sampler_apply(f, &array);
-			}
-			if (array.selected < 0 || (size_t)array.selected >= array.size) return false;
-			*token = array.data[array.selected].id;
+			*token = choose(s, array, false);
+			if (*token == LLAMA_TOKEN_NULL) return AIGW_ROW_BAD;
+		}
+		if (s->grammar && !s->grammar->allows(*token)) {
+			*token = LLAMA_TOKEN_NULL;
+			const int8_t state = by_grammar(s, logits, candidates, token);
+			if (state != AIGW_ROW_DRAWN) return state;
 		}
 	}
 	s->recent.accept(*token);
-	return true;
+	if (s->grammar) s->grammar->accept(*token);
+	return AIGW_ROW_DRAWN;
 }
 
 } // namespace aigw
 
-int32_t aigw_sampler_new(int32_t n_vocab, const aigw_sampler_options *o, aigw_sampler **out, aigw_error *err) {
+int32_t aigw_sampler_new(int32_t n_vocab, const aigw_sampler_options *o, aigw_model *m, const aigw_grammar *g,
+                         const int32_t *ends, int32_t n_ends, aigw_sampler **out, aigw_error *err) {
 	return aigw::guard(err, [&]() -> int32_t {
-		*out = new aigw_sampler(n_vocab, *o);
+		std::unique_ptr<aigw_sampler> s(new aigw_sampler(n_vocab, *o));
+		if (g) {
+			std::call_once(m->pieces_made, [m] { m->pieces = std::make_shared<const aigw::vocab_pieces>(m->vocab); });
+			s->grammar.reset(new aigw::grammar_state(*g, m->pieces, ends, n_ends));
+		}
+		*out = s.release();
 		aigw::live.samplers++;
 		return AIGW_OK;
 	});
@@ -279,11 +321,11 @@ void aigw_sampler_accept(aigw_sampler *s, const int32_t *tokens, int32_t n) {
 	for (int32_t i = 0; i < n; i++) s->recent.accept(tokens[i]);
 }
 
-int32_t aigw_sampler_draw(aigw_sampler *s, const float *logits, int32_t *token, int8_t *bad, aigw_error *err) {
+int32_t aigw_sampler_draw(aigw_sampler *s, const float *logits, int32_t *token, int8_t *row, aigw_error *err) {
 	return aigw::guard(err, [&]() -> int32_t {
-		std::vector<float> row(logits, logits + s->n_vocab);
+		std::vector<float> copy(logits, logits + s->n_vocab);
 		std::vector<llama_token_data> candidates(s->n_vocab);
-		*bad = !aigw::sample(s, row.data(), candidates.data(), token);
+		*row = aigw::sample(s, copy.data(), candidates.data(), token);
 		return AIGW_OK;
 	});
 }

@@ -43,6 +43,20 @@ type Row struct {
 	Draft bool
 }
 
+// RowState is what became of a row.
+type RowState int8
+
+const (
+	RowDrawn RowState = C.AIGW_ROW_DRAWN
+	// RowBad: the logits hold NaN or +Inf, or nothing but -Inf.
+	RowBad RowState = C.AIGW_ROW_BAD
+	// RowComplete: the grammar's text is complete, nothing may follow, and Ends names no token.
+	RowComplete RowState = C.AIGW_ROW_COMPLETE
+	// RowStuck: no token of the vocabulary goes on with the grammar's text, or following it exceeds a
+	// bound of memory or time.
+	RowStuck RowState = C.AIGW_ROW_STUCK
+)
+
 // DecodeCode is what llama_decode returned.
 type DecodeCode int32
 
@@ -70,11 +84,10 @@ type Step struct {
 
 	Rows []Row
 
-	// Sampled has a token for each row, or -1 behind a wrong guess. The sampler has accepted it as
-	// part of its text.
+	// Sampled has a token for each row, or -1 behind a wrong guess and where States says that none
+	// was drawn. The sampler has accepted it as part of its text.
 	Sampled []Token
-	// Bad tells for each row that its logits hold NaN or +Inf, or nothing but -Inf: no token was sampled.
-	Bad []bool
+	States  []RowState
 	// Code is what llama_decode returned.
 	Code DecodeCode
 }
@@ -83,7 +96,7 @@ type Step struct {
 func (s *Step) Reset() {
 	s.Ops, s.Tokens, s.Pos, s.Seqs, s.Outputs = s.Ops[:0], s.Tokens[:0], s.Pos[:0], s.Seqs[:0], s.Outputs[:0]
 	clear(s.Rows) // do not hold samplers
-	s.Rows, s.Sampled, s.Bad, s.Code = s.Rows[:0], s.Sampled[:0], s.Bad[:0], DecodeOK
+	s.Rows, s.Sampled, s.States, s.Code = s.Rows[:0], s.Sampled[:0], s.States[:0], DecodeOK
 }
 
 // Step runs s. Everything that llama.cpp would abort on is checked first; if such a check fails
@@ -104,7 +117,7 @@ func (s *Step) Reset() {
 //	int32_t llama_decode(struct llama_context * ctx, struct llama_batch batch);
 //	float * llama_get_logits_ith(struct llama_context * ctx, int32_t i);
 func (c *Context) Step(s *Step) error {
-	s.Sampled, s.Bad, s.Code = s.Sampled[:0], s.Bad[:0], DecodeOK
+	s.Sampled, s.States, s.Code = s.Sampled[:0], s.States[:0], DecodeOK
 	if err := c.enter(); err != nil {
 		return fmt.Errorf("step: %w", err)
 	}
@@ -135,9 +148,7 @@ func (c *Context) Step(s *Step) error {
 	rows := len(s.Rows)
 	if rows > 0 {
 		s.Sampled = append(s.Sampled, unsafe.Slice((*int32)(c.step.sampled), rows)...)
-		for _, bad := range unsafe.Slice((*int8)(c.step.bad), rows) {
-			s.Bad = append(s.Bad, bad != 0)
-		}
+		s.States = append(s.States, unsafe.Slice((*RowState)(unsafe.Pointer(c.step.state)), rows)...)
 	}
 	return nil
 }

@@ -426,8 +426,8 @@ func TestDraftRowsCountWhileTheGuessIsRight(t *testing.T) {
 				mustStep(t, c, &s)
 				expect := []Token{-1, -1, -1, -1, -1}
 				copy(expect, want[:right+1])
-				if !slices.Equal(s.Sampled, expect) || slices.Contains(s.Bad, true) {
-					t.Fatalf("%d right guesses: sampled %v, bad %v, want %v", right, s.Sampled, s.Bad, expect)
+				if !slices.Equal(s.Sampled, expect) || slices.ContainsFunc(s.States, func(r RowState) bool { return r != RowDrawn }) {
+					t.Fatalf("%d right guesses: sampled %v, states %v, want %v", right, s.Sampled, s.States, expect)
 				}
 				// The sampler has seen what counts, and only that.
 				s.Reset()
