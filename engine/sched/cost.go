@@ -20,6 +20,8 @@ const (
 	forgetting = 0.99
 	// unsure is where the fit begins: as good as no knowledge.
 	unsure = 1e4
+	// settled bounds doubt once the fit is believed: enough that a few slices teach a new cost.
+	settled = 20
 	// learned is how many steps it takes before the fit is believed.
 	learned = 8
 )
@@ -56,13 +58,29 @@ func (c *cost) observe(tokens, cells int, took time.Duration) {
 	for i := range x {
 		miss -= c.theta[i] * x[i]
 	}
+	doubt := 0.0
 	for i := range c.theta {
 		c.theta[i] += px[i] / den * miss
 		for j := range x {
 			c.p[i][j] = (c.p[i][j] - px[i]*px[j]/den) / forgetting
 		}
-		// Without news in some direction, forgetting would let doubt grow without end.
-		c.p[i][i] = min(c.p[i][i], unsure)
+		doubt = max(doubt, c.p[i][i])
+	}
+	// Steps that are all alike say nothing about some directions, in which forgetting would let
+	// doubt grow until rounding errors decide. The whole matrix shrinks: a part of it alone would
+	// not be a covariance any more.
+	if c.believed() && doubt > settled {
+		for i := range c.p {
+			for j := range c.p {
+				c.p[i][j] *= settled / doubt
+			}
+		}
+	}
+	for i := range c.p { // rounding makes it lopsided
+		for j := range i {
+			c.p[i][j] = (c.p[i][j] + c.p[j][i]) / 2
+			c.p[j][i] = c.p[i][j]
+		}
 	}
 }
 
