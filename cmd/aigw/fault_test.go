@@ -3,9 +3,11 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,34 +22,24 @@ func poison(n int) string {
 	return fmt.Sprintf(`{"prompt_version":1,"current_file":{"file_name":"p.py","content_above_cursor":"print(%d) # hippopotamus","content_below_cursor":""}}`, n)
 }
 
-// poisonToken is a token that is in the poison and in nothing else that the test sends.
+// poisonToken is the rarest token of the poison: byte pair encoding numbers its merges from frequent
+// to rare. A frequent one, such as "print", would sooner or later be written by a model that is only
+// asked for numbers, and a stream would crash the program before the poison has run.
 func poisonToken(t *testing.T) int {
 	t.Helper()
-	ids := func(text string) map[int]bool {
-		code, stdout, stderr := call(t, "tokenize", "--model", testmodel.Path(t), "--text-file", write(t, "text", text), "--json")
-		if code != 0 {
-			t.Fatal(stderr)
-		}
-		_, list, _ := strings.Cut(stdout, `"tokens"`)
-		list, _, _ = strings.Cut(list, "]")
-		out := map[int]bool{}
-		for _, field := range strings.FieldsFunc(list, func(r rune) bool { return r < '0' || r > '9' }) {
-			id, err := strconv.Atoi(field)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out[id] = true
-		}
-		return out
+	code, stdout, stderr := call(t, "tokenize", "--model", testmodel.Path(t), "--text-file", write(t, "text", " hippopotamus"), "--json")
+	if code != 0 {
+		t.Fatal(stderr)
 	}
-	harmless := ids("def hello_world print(0123456789) # numbers = [, ]")
-	for id := range ids("print(1) # hippopotamus") {
-		if !harmless[id] {
-			return id
-		}
+	var printed struct{ Tokens []int }
+	if err := json.Unmarshal([]byte(stdout), &printed); err != nil {
+		t.Fatalf("%v in %s", err, stdout)
 	}
-	t.Fatal("every token of the poison is harmless")
-	return 0
+	rarest := slices.Max(printed.Tokens)
+	if rarest < 10_000 {
+		t.Fatalf("token %d is too frequent for a poison", rarest)
+	}
+	return rarest
 }
 
 // GGML_ABORT and an illegal access in the middle of a decode, with eight streams and a queue, again
