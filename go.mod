@@ -17,6 +17,8 @@ require (
 
 require github.com/joho/godotenv v1.5.1
 
+require github.com/coreos/go-systemd/v22 v22.7.0
+
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/bytedance/gopkg v0.1.3 // indirect

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -18,6 +19,8 @@ import (
 type Options struct {
 	Auth   auth.Options
 	Logger *slog.Logger // nil is slog.Default
+	// TLS is how the API is served with TLS; nil: without.
+	TLS *tls.Config
 	// LogPayloads has prompts and answers logged (AIGW_LOGGING__ENABLE_REQUEST_LOGGING).
 	LogPayloads bool
 	// AllowExpandedLogging has those logged for which GitLab's flag expanded_ai_logging is on.

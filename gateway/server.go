@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -140,7 +141,11 @@ const levelCritical = slog.LevelError + 4
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	go s.warnOfBypass(ctx)
 	defer context.AfterFunc(ctx, func() { _ = s.Shutdown(context.WithoutCancel(ctx)) })()
-	err := s.http.Serve(netutil.LimitListener(listener, s.options.MaxConnections))
+	limited := netutil.LimitListener(listener, s.options.MaxConnections)
+	if s.options.TLS != nil {
+		limited = tls.NewListener(limited, s.options.TLS)
+	}
+	err := s.http.Serve(limited)
 	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
 	}

@@ -72,6 +72,7 @@ func checks(c *cli.Context) []doctor.Check {
 		{Name: "state-folder", Run: p.stateFolder},
 		{Name: "signing-key", Run: p.signingKey},
 		{Name: "ca-files", Run: p.caFiles},
+		{Name: "certificate", Run: p.certificate},
 		{Name: "gitlab", Run: p.gitlab},
 		{Name: "tls-chain", Run: p.tlsChain},
 		{Name: "clock", Run: p.clock},

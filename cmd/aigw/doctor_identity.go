@@ -176,6 +176,32 @@ func (p *patient) caFiles(context.Context) doctor.Result {
 	return doctor.Fine("readable")
 }
 
+// soon is when a certificate's end deserves a word.
+const soon = 14 * 24 * time.Hour
+
+// certificate is the one that this program shows to its clients.
+func (p *patient) certificate(context.Context) doctor.Result {
+	if checkTLSFlags(p.cli) != nil {
+		return doctor.Off("the settings are wrong")
+	}
+	own, err := ownCertificate(p.cli)
+	switch {
+	case err != nil:
+		return doctor.Bad(err.Error(), "a certificate and its key in PEM", "correct --tls-cert and --tls-key (docs/tls.md)")
+	case own == nil:
+		return doctor.Off("the API is served without TLS")
+	}
+	left := time.Until(own.Expires()).Round(time.Hour)
+	text := fmt.Sprintf("for %s, until %s", strings.Join(own.Names(), ", "), own.Expires().UTC().Format(time.DateOnly))
+	switch {
+	case left <= 0:
+		return doctor.Bad(text, "a certificate that is still good", "replace it; a gateway that runs takes the new one within a minute")
+	case left < soon:
+		return doctor.Suspect(text, "more than 14 days", "replace it soon; a gateway that runs takes the new one within a minute")
+	}
+	return doctor.Fine("%s", text)
+}
+
 // offline says why GitLab is not asked, or "".
 func (p *patient) offline() string {
 	switch {

@@ -118,6 +118,8 @@ func TestDoctorFindsEachFault(t *testing.T) {
 		{"the key is open to all", []string{"AIGW_STATE_DIR", open}, nil, "state-folder", "chmod 600"},
 		{"a bad key", []string{"AIGW_SELF_SIGNED_JWT__SIGNING_KEY", "x"}, nil, "signing-key", "openssl"},
 		{"a bad certificate", []string{"REQUESTS_CA_BUNDLE", blocked}, nil, "ca-files", "REQUESTS_CA_BUNDLE"},
+		{"half a certificate", nil, []string{"--tls-cert", blocked}, "settings", "--tls-key"},
+		{"no certificate", nil, []string{"--tls-cert", blocked, "--tls-key", blocked}, "certificate", "--tls-cert"},
 		{"GitLab is away", []string{"AIGW_GITLAB_URL", "http://" + away.Addr().String()}, nil, "gitlab", "--jwks-file"},
 		{"an unknown CA", []string{"AIGW_GITLAB_URL", secure.URL}, nil, "tls-chain", "--ca-file"},
 		{"clocks differ", []string{"AIGW_GITLAB_URL", late.URL}, nil, "clock", "timedatectl"},
@@ -151,7 +153,7 @@ func TestDoctorFindsEachFault(t *testing.T) {
 			}
 			if test.red == "" {
 				for name, r := range results {
-					if r.Status != doctor.OK && name != "tls-chain" {
+					if r.Status != doctor.OK && name != "tls-chain" && name != "certificate" {
 						t.Errorf("%s: %s, %s", name, r.Status, r.Found)
 					}
 				}

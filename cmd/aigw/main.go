@@ -33,7 +33,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set.Store(nil)
 	app := newApp(stdout, stderr)
-	app.Commands = withSettings(app.Commands, args)
+	app.Commands, app.Metadata = withSettings(app.Commands, args), map[string]any{argsKey: args}
 	err := app.RunContext(ctx, args)
 	if err == nil {
 		return 0

@@ -18,6 +18,7 @@ import (
 	"aigw/gateway/auth/keyring"
 	"aigw/gateway/serving"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/urfave/cli/v2"
 )
 
@@ -42,7 +43,7 @@ func runCommand() *cli.Command {
 
 // runFlags are the settings of the server, on the command line and in the file of --config.
 func runFlags() []cli.Flag {
-	return append(slices.Concat(modelFlags(), authFlags(), limitFlags()),
+	return append(slices.Concat(modelFlags(), authFlags(), tlsFlags(), limitFlags()),
 		configFlag(), litellmFlag(), superviseFlag(),
 		&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the API", DefaultText: "127.0.0.1:5052", EnvVars: []string{"AIGW_LISTEN"}},
 		&cli.StringFlag{Name: "metrics-listen", Usage: "`ADDRESS` of the Prometheus metrics", DefaultText: "127.0.0.1:8082", EnvVars: []string{"AIGW_METRICS_LISTEN"}},
@@ -82,7 +83,9 @@ func serve(c *cli.Context) error {
 		return err
 	}
 	defer ports.close()
+	defer context.AfterFunc(c.Context, func() { notify(daemon.SdNotifyStopping) })()
 	if ports.worker == nil && c.String("supervise") == "on" {
+		reopenOnHangup(c.Context, log)
 		return supervise(c, ports, log.Logger)
 	}
 	for _, line := range set.Load().Unknown {
@@ -109,7 +112,16 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	s := &server{cli: c, log: log.Logger, gateway: gateway.New(options), model: model, ring: ring, ports: ports, url: "http://" + ports.api.Addr().String()}
+	own, err := ownCertificate(c)
+	if err != nil {
+		return err
+	}
+	scheme := "http://"
+	if own != nil {
+		options.TLS, scheme = own.Config(), "https://"
+	}
+	s := &server{cli: c, log: log.Logger, gateway: gateway.New(options), model: model, ring: ring, ports: ports, url: scheme + ports.api.Addr().String()}
+	s.reloader = newReloader(c, log, s.gateway, ring, own)
 	log.Info("listening", "url", s.url, "metrics", "http://"+ports.metrics.Addr().String()+"/metrics", "version", version, "pid", os.Getpid())
 	if options.Auth.BypassWarning() == "" && noIssuer(c) {
 		log.Warn("authentication is on and no issuer is configured: every API request is refused with 401. " +
@@ -128,6 +140,8 @@ type server struct {
 	ring    *keyring.Ring
 	ports   *ports
 	url     string
+
+	reloader *reloader // nil: none
 }
 
 // run serves until ctx ends or something fails, and puts everything away.
@@ -135,6 +149,7 @@ func (s *server) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	runKeys(ctx, s.cli, s.ring)
+	go s.reloader.run(ctx)
 	served := make(chan error, 2)
 	go func() { served <- s.gateway.Serve(ctx, s.ports.api) }()
 	go func() { served <- s.gateway.ServeMetrics(ctx, s.ports.metrics) }()
@@ -165,7 +180,7 @@ func (s *server) run(ctx context.Context) error {
 func (s *server) load(ctx context.Context) (*loaded, error) {
 	if s.model == nil {
 		s.gateway.NoModel()
-		s.ports.worker.Ready()
+		s.ports.ready()
 		s.log.Warn("no model: the server answers health checks, and model endpoints 503. Name one with --model FILE")
 		return nil, nil
 	}
@@ -196,7 +211,7 @@ func (s *server) load(ctx context.Context) (*loaded, error) {
 	}
 	s.gateway.Warm(ctx, serves)
 	s.gateway.Ready(serves)
-	s.ports.worker.Ready()
+	s.ports.ready()
 	s.announce(m)
 	return m, nil
 }
@@ -299,6 +314,9 @@ func checkRunFlags(c *cli.Context) error {
 	}
 	if d := c.Duration("completion-time"); d < 0 {
 		return usagef("--completion-time %s: it cannot be negative", d)
+	}
+	if err := checkTLSFlags(c); err != nil {
+		return err
 	}
 	if _, err := bypassOptions(c); err != nil {
 		return err

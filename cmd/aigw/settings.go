@@ -17,6 +17,9 @@ func configFlag() cli.Flag {
 	return &cli.StringFlag{Name: "config", Usage: "YAML `FILE` of settings, by the names of these flags; see aigw config --schema", EnvVars: []string{"AIGW_CONFIG"}, TakesFile: true}
 }
 
+// argsKey is where the app keeps its command line, for a reload.
+const argsKey = "args"
+
 // withSettings makes the commands that have the flag --config read it.
 func withSettings(commands []*cli.Command, args []string) []*cli.Command {
 	var known []string

@@ -20,7 +20,7 @@ type ports struct {
 	worker       *supervisor.Worker // nil: this process opened them itself
 }
 
-// openPorts takes the ports over from the supervisor, or opens them.
+// openPorts takes the ports over from the supervisor or from systemd, or opens them.
 func openPorts(c *cli.Context) (*ports, error) {
 	w, err := supervisor.AsWorker()
 	if err != nil {
@@ -32,14 +32,20 @@ func openPorts(c *cli.Context) (*ports, error) {
 		}
 		return &ports{api: w.Listeners[0], metrics: w.Listeners[1], worker: w}, nil
 	}
-	api, err := listen("--listen", apiAddress(c))
+	api, metrics, err := activated()
 	if err != nil {
 		return nil, err
 	}
-	metrics, err := listen("--metrics-listen", metricsAddress(c))
-	if err != nil {
-		api.Close()
-		return nil, err
+	if api == nil {
+		if api, err = listen("--listen", apiAddress(c)); err != nil {
+			return nil, err
+		}
+	}
+	if metrics == nil {
+		if metrics, err = listen("--metrics-listen", metricsAddress(c)); err != nil {
+			api.Close()
+			return nil, err
+		}
 	}
 	return &ports{api: api, metrics: metrics}, nil
 }
@@ -50,6 +56,14 @@ func (p *ports) close() {
 	p.metrics.Close()
 }
 
+// ready tells whoever started this process that the model answers.
+func (p *ports) ready() {
+	if p.worker == nil {
+		notifyReady()
+	}
+	p.worker.Ready()
+}
+
 // exitError ends the program with the code of another process, which has said why.
 type exitError struct{ code int }
 
@@ -58,7 +72,7 @@ func (e *exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) 
 // supervise runs the server in a process of its own and starts that again when it crashes.
 func supervise(c *cli.Context, p *ports, log *slog.Logger) error {
 	code, err := supervisor.Run(c.Context, supervisor.Options{
-		Listeners: []net.Listener{p.api, p.metrics}, Drain: c.Duration("drain-timeout"), Logger: log,
+		Listeners: []net.Listener{p.api, p.metrics}, Drain: c.Duration("drain-timeout"), Logger: log, Ready: notifyReady,
 	})
 	if err == nil && code != 0 {
 		return &exitError{code}

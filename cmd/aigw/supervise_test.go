@@ -45,9 +45,19 @@ type process struct {
 // startProcess returns when the model answers.
 func startProcess(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
+	p := newProcess(t, append(env, "AIGW_AUTH__BYPASS_EXTERNAL=true", "AIGW_STATE_DIR="+t.TempDir()), args...)
+	p.wait("a worker", func() bool { return len(p.workers()) == 1 })
+	p.url = p.workers()[0].URL
+	p.waitReady()
+	return p
+}
+
+// newProcess starts the program, which ends with the test.
+func newProcess(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{running: &running{t: t, log: &lockedBuffer{}}, over: make(chan struct{})}
 	p.cmd = exec.Command(os.Args[0], append([]string{"run", "--supervise", "on", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--threads", "1"}, args...)...)
-	p.cmd.Env = append(os.Environ(), append(env, asProgramVar+"=1", "AIGW_AUTH__BYPASS_EXTERNAL=true", "AIGW_STATE_DIR="+t.TempDir())...)
+	p.cmd.Env = append(os.Environ(), append(env, asProgramVar+"=1")...)
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -60,9 +70,6 @@ func startProcess(t *testing.T, env []string, args ...string) *process {
 		_ = p.cmd.Process.Kill() // it should have ended
 		<-p.over
 	})
-	p.wait("a worker", func() bool { return len(p.workers()) == 1 })
-	p.url = p.workers()[0].URL
-	p.waitReady()
 	return p
 }
 
@@ -73,10 +80,10 @@ func (p *process) workers() (all []struct {
 }) {
 	for line := range strings.Lines(p.log.String()) {
 		var w struct {
-			Msg, URL string
-			PID      int
+			Message, URL string
+			PID          int
 		}
-		if json.Unmarshal([]byte(line), &w) == nil && w.Msg == "listening" {
+		if json.Unmarshal([]byte(line), &w) == nil && w.Message == "listening" {
 			all = append(all, struct {
 				URL string
 				PID int

@@ -15,7 +15,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -29,6 +31,8 @@ import (
 type Options struct {
 	// Listeners are passed on in this order.
 	Listeners []net.Listener
+	// Ready is called whenever a worker's model answers; nil: nobody is.
+	Ready func()
 	// Drain is how long the worker gets to end when ctx does.
 	Drain  time.Duration
 	Logger *slog.Logger
@@ -140,15 +144,26 @@ func runWorker(ctx context.Context, o Options, program string, files []*os.File,
 				isServing.Store(true)
 			case ready:
 				isReady.Store(true)
+				if o.Ready != nil {
+					o.Ready()
+				}
 			}
 		}
 	}()
 	ended := make(chan struct{})
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
 	go func() {
-		select {
-		case <-ended:
-			return
-		case <-ctx.Done():
+		defer signal.Stop(hangups)
+		for running := true; running; {
+			select {
+			case <-ended:
+				return
+			case <-hangups: // the worker reads its settings anew
+				_ = cmd.Process.Signal(syscall.SIGHUP)
+			case <-ctx.Done():
+				running = false
+			}
 		}
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
 		select {
@@ -173,11 +188,15 @@ func runWorker(ctx context.Context, o Options, program string, files []*os.File,
 	return end, nil
 }
 
-// environment is this process's, without what would make a worker of a worker.
+// notWorkers are the variables that are for this process: what would make a worker of a worker, and
+// systemd's.
+var notWorkers = []string{workerVar, "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}
+
+// environment is this process's, without those.
 func environment() []string {
 	var out []string
 	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, workerVar+"=") {
+		if name, _, _ := strings.Cut(entry, "="); !slices.Contains(notWorkers, name) {
 			out = append(out, entry)
 		}
 	}

@@ -190,6 +190,15 @@ func (r *Ring) Refresh(ctx context.Context, id string) bool {
 	}
 }
 
+// Reload asks for keys now, because an operator wants it, and does not wait.
+func (r *Ring) Reload() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.sources) > 0 {
+		r.begin()
+	}
+}
+
 // ask asks for keys and waits for the end.
 func (r *Ring) ask(ctx context.Context) {
 	r.mu.Lock()
