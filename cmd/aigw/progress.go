@@ -54,3 +54,6 @@ func (p *progress) set(done float32) {
 	}
 	p.last = percent
 }
+
+// seconds since the operation began.
+func (p *progress) seconds() float64 { return time.Since(p.began).Seconds() }

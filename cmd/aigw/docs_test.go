@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// docsFolder is a small tree of pages.
+func docsFolder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"user/ssh.md":   "---\ntitle: SSH keys\n---\n\n## Make a key\n\nRun `ssh-keygen`.\n",
+		"ci/_index.md":  "# Pipelines\n\nJobs run in stages. \x1b[31mred\n",
+		"not-a-page.go": "package x\n",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// Flags may stand behind what they belong to, as people type them.
+func TestDocsIndexSearchInfo(t *testing.T) {
+	index := filepath.Join(t.TempDir(), "docs.index")
+	code, stdout, stderr := call(t, "docs", "index", docsFolder(t), "-o", index, "--version_tag", "v17.8.0-ee", "--url=https://docs.example.com/{folder}")
+	if code != 0 || !strings.Contains(stdout, "2 pages, 2 passages") {
+		t.Fatalf("code %d, %s%s", code, stdout, stderr)
+	}
+	code, stdout, stderr = call(t, "docs", "search", "how do I make a key", "--index", index, "-k", "10", "--json")
+	var found struct {
+		Results []struct {
+			ID, Page, Anchor, Title, URL, Content, Version string
+			Headings                                       []string
+			Score                                          float64
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &found); code != 0 || err != nil || len(found.Results) != 1 {
+		t.Fatalf("code %d, %v, %s%s", code, err, stdout, stderr)
+	}
+	if r := found.Results[0]; r.Page != "user/ssh.md" || r.URL != "https://docs.example.com/user/ssh/#make-a-key" || r.Version != "v17.8.0-ee" ||
+		r.Title != "SSH keys" || r.Headings[0] != "Make a key" || r.Score <= 0 || r.ID == "" {
+		t.Errorf("result %+v", r)
+	}
+	if code, stdout, _ := call(t, "docs", "search", "--index", index, "stages"); code != 0 || !strings.Contains(stdout, "1. Pipelines") || strings.Contains(stdout, "\x1b") {
+		t.Errorf("code %d, %q", code, stdout)
+	}
+	if code, stdout, _ := call(t, "docs", "search", "--index", index, "xylophone", "--json"); code != 0 || stdout != `{"results":[]}`+"\n" {
+		t.Errorf("nothing found: code %d, %q", code, stdout)
+	}
+	if code, stdout, _ := call(t, "docs", "info", index); code != 0 || !strings.Contains(stdout, "whole") || !strings.Contains(stdout, "v17.8.0-ee") {
+		t.Errorf("info: code %d, %q", code, stdout)
+	}
+	if err := os.Truncate(filepath.Join(index, "passages", "store", "root.bolt"), 9); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr = call(t, "docs", "info", index, "--json")
+	var info struct {
+		Healthy bool
+		Problem string
+		Pages   int
+	}
+	if err := json.Unmarshal([]byte(stdout), &info); code != exitFailed || err != nil || info.Healthy || info.Pages != 2 || !strings.Contains(info.Problem, "root.bolt has 9 bytes") {
+		t.Errorf("info of a damaged index: code %d, %v, %s%s", code, err, stdout, stderr)
+	}
+}
+
+// Without any index the program's own pages answer.
+func TestDocsOfTheProgramItself(t *testing.T) {
+	t.Setenv(docsVariable, "")
+	code, stdout, stderr := call(t, "docs", "search", "AIGW_AUTH__BYPASS_EXTERNAL", "--json")
+	if code != 0 || !strings.Contains(stdout, `"page":"authentication.md"`) {
+		t.Errorf("code %d, %.300s%s", code, stdout, stderr)
+	}
+}
+
+func TestDocsMistakes(t *testing.T) {
+	folder, empty := docsFolder(t), t.TempDir()
+	for name, tt := range map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"no such command":  {[]string{"find"}, exitUsage, `"find"`},
+		"nothing to index": {[]string{"index", "-o", "x"}, exitUsage, "DIR"},
+		"no output":        {[]string{"index", folder}, exitUsage, "-o INDEX"},
+		"absent folder":    {[]string{"index", "/nowhere/doc", "-o", "x"}, exitFailed, "/nowhere/doc"},
+		"no pages":         {[]string{"index", empty, "-o", filepath.Join(empty, "x")}, exitFailed, "no Markdown pages"},
+		"wrong rule":       {[]string{"index", folder, "-o", "x", "--url", "gitlab=ftp://x/{path}"}, exitUsage, "http(s)"},
+		"rule of nothing":  {[]string{"index", folder, "-o", "x", "--url", "runner=/x/{path}"}, exitUsage, "runner"},
+		"somebody's files": {[]string{"index", folder, "-o", folder}, exitFailed, "will not be replaced"},
+		"no question":      {[]string{"search"}, exitUsage, "QUERY"},
+		"no index":         {[]string{"search", "x", "--index", "/nowhere/i"}, exitFailed, "aigw docs index"},
+		"too many":         {[]string{"search", "x", "-k", "1000"}, exitUsage, "-k 1000"},
+		"unknown flag":     {[]string{"search", "x", "--nosuch"}, exitUsage, "nosuch"},
+		"flag alone":       {[]string{"search", "x", "--index"}, exitUsage, "argument"},
+		"no number":        {[]string{"search", "x", "-k", "y"}, exitUsage, `"y"`},
+		"info of nothing":  {[]string{"info"}, exitUsage, "INDEX"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := call(t, append([]string{"docs"}, tt.args...)...)
+			last := strings.TrimSpace(stderr)
+			if code != tt.code || stdout != "" || !strings.Contains(last, tt.says) || strings.Contains(last, "\n") {
+				t.Errorf("code %d (want %d), stdout %q, stderr %q (want one line with %q)", code, tt.code, stdout, stderr, tt.says)
+			}
+		})
+	}
+}
