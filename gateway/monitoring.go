@@ -6,9 +6,19 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"aigw/gateway/openapi"
 	"aigw/gateway/serving"
 	"aigw/gateway/wire"
 )
+
+// monitoring are the routes that need no authentication.
+func (s *Server) monitoring() []openapi.Operation {
+	nothing := []openapi.Answer{{Status: http.StatusOK, About: "Yes.", Types: []openapi.Content{openapi.JSON[struct{}]()}}}
+	return []openapi.Operation{
+		{Method: http.MethodGet, Path: "/monitoring/healthz", Handler: s.healthz, Tag: "Monitoring", Summary: "Does the process live?", Answers: nothing, Public: true},
+		{Method: http.MethodGet, Path: "/monitoring/ready", Handler: s.ready, Tag: "Monitoring", Summary: "Does everything that was asked for answer?", Answers: nothing, Public: true},
+	}
+}
 
 // healthz says that the process lives.
 func (s *Server) healthz(c *gin.Context) { wire.JSON(c, http.StatusOK, struct{}{}) }

@@ -25,6 +25,11 @@ type Options struct {
 	LogPayloads bool
 	// AllowExpandedLogging has those logged for which GitLab's flag expanded_ai_logging is on.
 	AllowExpandedLogging bool
+	// Version is that of the program, for the API's document.
+	Version string
+	// OpenAPIPath, DocsPath and RedocPath are where the API's document and its page for people are
+	// answered; empty is nowhere (AIGW_FASTAPI__OPENAPI_URL, __DOCS_URL, __REDOC_URL).
+	OpenAPIPath, DocsPath, RedocPath string
 	// Tokens says how tokens for editors are made; without a key none are.
 	Tokens usertoken.Options
 

@@ -31,16 +31,14 @@ func (s *Server) routes() *gin.Engine {
 	}
 
 	router.Use(noteRoute, s.recovery, s.cors, s.authentication, s.featureFlags, s.logPayload, s.limit)
-	router.GET("/monitoring/healthz", s.healthz)
-	router.HEAD("/monitoring/healthz", s.healthz)
-	router.GET("/monitoring/ready", s.ready)
-	router.HEAD("/monitoring/ready", s.ready)
-	router.POST("/v2/completions", s.code.Completions)
-	router.POST("/v2/code/completions", s.code.Completions)
-	router.POST("/v2/code/generations", s.code.Generations)
-	router.POST("/v3/code/completions", s.code.CompletionsV3)
-	router.POST("/v4/code/suggestions", s.code.Suggestions)
-	router.POST("/v1/code/user_access_token", s.tokens.Issue)
+	operations := s.operations()
+	for _, op := range operations {
+		router.Handle(op.Method, op.Path, op.Handler)
+		if op.Method == http.MethodGet {
+			router.HEAD(op.Path, op.Handler)
+		}
+	}
+	s.describe(router, operations) // all routes that are registered by now
 
 	known := router.Routes()
 	router.NoRoute(func(c *gin.Context) { s.noRoute(c, known) })

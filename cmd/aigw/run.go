@@ -279,10 +279,8 @@ func gatewayOptions(c *cli.Context) (gateway.Options, error) {
 		CompletionTime: c.Duration("completion-time"),
 		Models:         serving.Rules{Strict: c.Bool("strict-models")},
 	}
-	if err := limitOptions(c, &o); err != nil {
-		return o, err
-	}
-	return o, codeOptions(&o)
+	err := errors.Join(limitOptions(c, &o), codeOptions(&o), docsOptions(&o))
+	return o, err
 }
 
 func checkRunFlags(c *cli.Context) error {

@@ -78,7 +78,7 @@ var completionPayload = editorFields(
 var generationPayload = editorFields(
 	schema.Optional("prompt", schema.OrNull(schema.Convert(schema.Kind[string](schema.String().Max(400_000)), func(text string) ownPrompt { return ownPrompt{Text: text} })),
 		func(e *editor) *ownPrompt { return &e.Prompt }),
-	schema.Optional("prompt_id", schema.OrNull(schema.String()), func(e *editor) *string { return &e.PromptID }),
+	schema.Optional("prompt_id", schema.Described(schema.OrNull(schema.String()), schema.Keyword{Name: "enum", Value: []any{definition, "", nil}}), func(e *editor) *string { return &e.PromptID }),
 	schema.Optional("prompt_enhancer", schema.Nullable(schema.AnyObject()), func(e *editor) **schema.Value { return &e.Enhancer }),
 )
 
@@ -100,11 +100,11 @@ func componentKind[P any](name, enum string, payload schema.Kind[P], at func(*co
 }
 
 var componentsRequest = schema.Object(
-	schema.Required("prompt_components", schema.Kind[[]component](schema.List(schema.Tagged("type",
+	schema.Required("prompt_components", schema.Described[[]component](schema.List(schema.Tagged("type",
 		componentKind(editorCompletion, "COMPLETION", completionPayload, func(c *component) *editor { return &c.Editor }),
 		componentKind(editorGeneration, "GENERATION", generationPayload, func(c *component) *editor { return &c.Editor }),
 		componentKind(contextOfCode, "CONTEXT", contextPayload, func(c *component) *Context { return &c.Context }),
-	)).Min(1).Max(100)), func(c *components) *[]component { return &c.List }).Check(firstAsks),
+	)).Min(1).Max(100), schema.Keyword{Name: "allOf", Value: []schema.Description{firstRule}}), func(c *components) *[]component { return &c.List }).Check(firstAsks),
 )
 
 // firstAsks refuses what the original fails at with 500.

@@ -60,26 +60,28 @@ const (
 	vertexAI  = "vertex-ai"
 )
 
-var provider = schema.Enum(anthropic, vertexAI, "litellm", "codestral", "fireworks_ai")
+var providers = []string{anthropic, vertexAI, "litellm", "codestral", "fireworks_ai"}
 
-var message = schema.Object(
+var provider = schema.Enum(providers...)
+
+var message = schema.Named("Message", schema.Object(
 	schema.Required("role", schema.Enum("system", "user", "assistant"), func(m *Message) *string { return &m.Role }),
 	schema.Required("content", schema.String(), func(m *Message) *string { return &m.Content }),
-)
+))
 
-var currentFile = schema.Object(
+var currentFile = schema.Named("CurrentFile", schema.Object(
 	schema.Required("file_name", schema.String().Trim().Max(255), func(f *File) *string { return &f.Name }),
 	schema.Optional("language_identifier", schema.Nullable(schema.String().Max(255)), func(f *File) **string { return &f.Language }),
 	schema.Required("content_above_cursor", schema.String().Max(100_000), func(f *File) *string { return &f.Above }),
 	schema.Required("content_below_cursor", schema.String().Max(100_000), func(f *File) *string { return &f.Below }),
-)
+))
 
 var experiment = schema.Object(
 	schema.Required("name", schema.String(), func(e *Experiment) *string { return &e.Name }),
 	schema.Required("variant", schema.Int(), func(e *Experiment) *int64 { return &e.Variant }),
 )
 
-var telemetry = schema.Object(
+var telemetry = schema.Named("Telemetry", schema.Object(
 	schema.Optional("model_engine", schema.OrNull(schema.String().Max(50)), func(t *Telemetry) *string { return &t.Engine }),
 	schema.Optional("model_name", schema.OrNull(schema.String().Max(50)), func(t *Telemetry) *string { return &t.Model }),
 	schema.Optional("lang", schema.OrNull(schema.String().Max(50)), func(t *Telemetry) *string { return &t.Language }),
@@ -87,13 +89,13 @@ var telemetry = schema.Object(
 	schema.Required("requests", schema.Int(), func(t *Telemetry) *int64 { return &t.Requests }),
 	schema.Required("accepts", schema.Int(), func(t *Telemetry) *int64 { return &t.Accepts }),
 	schema.Required("errors", schema.Int(), func(t *Telemetry) *int64 { return &t.Errors }),
-)
+))
 
-var codeContext = schema.Object(
+var codeContext = schema.Named("CodeContext", schema.Object(
 	schema.Required("type", schema.String().Max(1024), func(c *Context) *string { return &c.Type }),
 	schema.Required("name", schema.String().Max(1024), func(c *Context) *string { return &c.Name }),
 	schema.Required("content", schema.String().Max(500_000), func(c *Context) *string { return &c.Content }),
-)
+))
 
 // fields returns the members that all versions of a request have, in the original's order, which
 // is the order of errors.
@@ -118,20 +120,20 @@ func fields(useCase string) []schema.Field[Request] {
 
 // completionRequest is the body of /v2/code/completions.
 var completionRequest = schema.Tagged("prompt_version",
-	schema.IntCase(1, schema.Object(fields("code completions")...)),
-	schema.IntCase(2, schema.Object(append(fields("code completions"),
-		schema.Optional("prompt", schema.OrNull(schema.String()), func(r *Request) *string { return &r.Prompt }))...)),
-	schema.IntCase(3, schema.Object(append(fields("code completions"),
-		schema.Optional("prompt", schema.OrNull[[]Message](schema.List(message)), func(r *Request) *[]Message { return &r.Messages }))...)),
+	schema.IntCase(1, version(schema.Object(fields("code completions")...))),
+	schema.IntCase(2, version(schema.Object(append(fields("code completions"),
+		schema.Optional("prompt", schema.OrNull(schema.String()), func(r *Request) *string { return &r.Prompt }))...))),
+	schema.IntCase(3, version(schema.Object(append(fields("code completions"),
+		schema.Optional("prompt", schema.OrNull[[]Message](schema.List(message)), func(r *Request) *[]Message { return &r.Messages }))...))),
 )
 
 // generationRequest is the body of /v2/code/generations.
 var generationRequest = schema.Tagged("prompt_version",
-	schema.IntCase(1, schema.Object(generationFields()...)),
-	schema.IntCase(2, schema.Object(append(generationFields(),
-		schema.Required("prompt", schema.String(), func(r *Request) *string { return &r.Prompt }))...)),
-	schema.IntCase(3, schema.Object(append(generationFields(),
-		schema.Required("prompt", schema.List(message), func(r *Request) *[]Message { return &r.Messages }))...)),
+	schema.IntCase(1, version(schema.Object(generationFields()...), definitionRule())),
+	schema.IntCase(2, version(schema.Object(append(generationFields(),
+		schema.Required("prompt", schema.String(), func(r *Request) *string { return &r.Prompt }))...), definitionRule())),
+	schema.IntCase(3, version(schema.Object(append(generationFields(),
+		schema.Required("prompt", schema.List(message), func(r *Request) *[]Message { return &r.Messages }))...), definitionRule())),
 )
 
 func generationFields() []schema.Field[Request] {

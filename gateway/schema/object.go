@@ -5,6 +5,7 @@ type Field[T any] interface {
 	fieldName() string
 	// fill reads the member into target and reports whether it is right. parent is the object.
 	fill(c *checker, member Value, present bool, parent Value, target *T) bool
+	describeField(d *Definitions) (description Description, required bool)
 }
 
 // FieldOf is a member of type F of an object of type T.

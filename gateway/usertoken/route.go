@@ -37,6 +37,9 @@ type answer struct {
 	ExpiresAt int64  `json:"expires_at"` // Unix seconds
 }
 
+// wanted are the headers that say for whom a token is, in the order in which they are missed.
+var wanted = []string{"X-Gitlab-Global-User-Id", "X-Gitlab-Instance-Id", "X-Gitlab-Realm"}
+
 var errNoKey = errors.New("there is no key to sign tokens with; see the error at start about AIGW_SELF_SIGNED_JWT__SIGNING_KEY")
 
 // Issue answers a request. No body is read.
@@ -46,7 +49,7 @@ func (room *Room) Issue(c *gin.Context) {
 		wire.Detail(c, http.StatusForbidden, "Unauthorized to create user access token for code suggestions")
 		return
 	}
-	for _, name := range []string{"X-Gitlab-Global-User-Id", "X-Gitlab-Instance-Id", "X-Gitlab-Realm"} {
+	for _, name := range wanted {
 		if c.GetHeader(name) == "" {
 			wire.Detail(c, http.StatusBadRequest, "Missing "+name+" header")
 			return
