@@ -91,20 +91,35 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 	e.model, e.vocab = model, newVocabulary(model.Vocab())
 	e.sampler, e.journal = e.vocab.newSampler, o.Journal
 	open := func() (stepper, error) {
-		c, err := model.NewContext(set.context)
+		c, err := o.calibrateOnce(ctx, model, set.context, log)
 		if err != nil {
 			return nil, err
 		}
-		if err := errors.Join(warmUp(c, e.vocab), e.describe(c)); err != nil {
-			return nil, errors.Join(err, c.Close())
+		if c != nil {
+			if set.context, err = c.Chosen.apply(set.context); err != nil {
+				return nil, err
+			}
+			e.set.context, e.plan.Calibration = set.context, c
 		}
-		return c, nil
+		return e.open(model)
 	}
 	if err := e.start(open); err != nil {
 		_ = model.Close()
 		return nil, fmt.Errorf("prepare %s: %w", o.Model, err)
 	}
 	return e, nil
+}
+
+// open makes the context of the loop and shows that it works.
+func (e *Engine) open(model *llama.Model) (stepper, error) {
+	c, err := model.NewContext(e.set.context)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(warmUp(c, e.vocab), e.describe(c)); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
 }
 
 func newEngine(set settings, log *slog.Logger) *Engine {

@@ -30,10 +30,14 @@ type Options struct {
 	GPULayers int               // layers to keep on the GPU; negative: all that a GPU build can
 
 	FlashAttention string // auto, on or off; empty: auto
-	CacheTypeK     string // f16, q8_0, ...; empty: f16
+	CacheTypeK     string // f16, q8_0, ...; auto: f16, or q8_0 where calibration finds it faster; empty: f16
 	CacheTypeV     string
 
 	KVSharing string // instance, user or off; empty: instance
+
+	// CalibrationDir is a folder in which is kept which settings, of those left open, are fastest
+	// on this machine. Empty: nothing is measured, and defaults are taken.
+	CalibrationDir string
 
 	Journal Journal // told what runs; may be nil
 
@@ -41,7 +45,8 @@ type Options struct {
 	Logger     *slog.Logger       // nil: slog.Default()
 	Progress   func(done float32) // called while weights load, from 0 to 1; may be nil
 
-	draftAlways bool // tests: guess whether it pays or not
+	draftAlways     bool          // tests: guess whether it pays or not
+	calibrationTime time.Duration // tests: measure everything, however slow the machine is
 }
 
 const (
@@ -107,7 +112,7 @@ func (o Options) settle(m *llama.Model) (settings, error) {
 	if c.FlashAttention, err = parseFlashAttention(o.FlashAttention); err != nil {
 		return settings{}, err
 	}
-	if c.TypeK, err = llama.ParseCacheType(orText(o.CacheTypeK, "f16")); err != nil {
+	if c.TypeK, err = llama.ParseCacheType(firstKeys(o.CacheTypeK)); err != nil {
 		return settings{}, err
 	}
 	if c.TypeV, err = llama.ParseCacheType(orText(o.CacheTypeV, "f16")); err != nil {
@@ -148,6 +153,14 @@ func (o Options) stepTime() time.Duration {
 		return 35 * time.Millisecond
 	}
 	return 100 * time.Millisecond
+}
+
+// firstKeys is the type of keys unless calibration finds a better one.
+func firstKeys(name string) string {
+	if name == keysAuto {
+		return "f16"
+	}
+	return orText(name, "f16")
 }
 
 func parseFlashAttention(name string) (llama.FlashAttention, error) {

@@ -21,6 +21,7 @@ type Plan struct {
 	Reuse          bool   // prompts start from what is in the cache
 	NoReuse        string // why not
 	KVSharing      Sharing
+	Calibration    *Calibration // how the settings were found that were left open; nil: not measured
 	// Bytes by use, over all devices: as llama.cpp counts them, without output rows and vocabulary.
 	WeightBytes, CacheBytes, ComputeBytes uint64
 }
@@ -32,7 +33,8 @@ func (e *Engine) Plan() Plan { return e.plan }
 func (e *Engine) describe(c *llama.Context) error {
 	o := e.set.context
 	e.plan = Plan{
-		Model: e.model.Description(), Threads: c.Threads(), Context: c.ContextSize(), Limit: e.set.limit,
+		Calibration: e.plan.Calibration,
+		Model:       e.model.Description(), Threads: c.Threads(), Context: c.ContextSize(), Limit: e.set.limit,
 		Parallel: e.set.sched.Rows, Queue: e.set.sched.Queue, Reuse: e.set.sched.Reuse, NoReuse: e.set.noReuse, KVSharing: e.set.sharing,
 		FlashAttention: o.FlashAttention.String(), CacheTypeK: o.TypeK.String(), CacheTypeV: o.TypeV.String(),
 	}

@@ -26,7 +26,7 @@ func modelFlags() []cli.Flag {
 		&cli.IntFlag{Name: "threads", Usage: "CPU threads; 0 is as many as this process may use", EnvVars: []string{"AIGW_THREADS"}},
 		&cli.IntFlag{Name: "gpu-layers", Value: -1, Usage: "layers to keep on the GPU, where there is one; -1 is all", EnvVars: []string{"AIGW_GPU_LAYERS"}},
 		&cli.StringFlag{Name: "flash-attn", Value: "auto", Usage: "fused attention: auto, on or off", EnvVars: []string{"AIGW_FLASH_ATTN"}},
-		&cli.StringFlag{Name: "cache-type-k", Value: "f16", Usage: "number format of keys in the KV cache: f16, q8_0, ...", EnvVars: []string{"AIGW_CACHE_TYPE_K"}},
+		&cli.StringFlag{Name: "cache-type-k", Value: "f16", Usage: "number format of keys in the KV cache: f16, q8_0, ...; auto: f16, or q8_0 where that is measured to be faster", EnvVars: []string{"AIGW_CACHE_TYPE_K"}},
 		&cli.StringFlag{Name: "cache-type-v", Value: "f16", Usage: "number format of values in the KV cache", EnvVars: []string{"AIGW_CACHE_TYPE_V"}},
 		&cli.StringFlag{Name: "backend-dir", Usage: "`FOLDER` of ggml's back ends, for programs that load them at run time", EnvVars: []string{"AIGW_BACKEND_DIR"}},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log what llama.cpp says, too", EnvVars: []string{"AIGW_VERBOSE"}},

@@ -50,6 +50,7 @@ func runFlags() []cli.Flag {
 		&cli.IntFlag{Name: "parallel", Value: engine.DefaultParallel, Usage: "most requests that the model works on at once", EnvVars: []string{"AIGW_PARALLEL"}},
 		&cli.IntFlag{Name: "queue", Value: engine.DefaultQueue, Usage: "most requests that wait, of completions, generations and conversations each; more are answered 429", EnvVars: []string{"AIGW_QUEUE"}},
 		&cli.DurationFlag{Name: "max-wait", Value: engine.DefaultMaxWait, Usage: "how long a completion waits for its turn; generations wait 3 times, conversations 6 times as long; who cannot have it in time is answered 429 at once", EnvVars: []string{"AIGW_MAX_WAIT"}},
+		calibrateFlag(),
 		&cli.StringFlag{Name: "kv-sharing", Value: string(engine.ShareInstance), Usage: "between whom what was computed of equal prompts is shared: instance, user or off; see docs/security.md", EnvVars: []string{"AIGW_KV_SHARING"}},
 		&cli.IntFlag{Name: "batch", Value: engine.DefaultBatch, Usage: "most tokens computed in one step", EnvVars: []string{"AIGW_BATCH"}},
 		&cli.IntFlag{Name: "slice", Value: engine.DefaultSlice, Usage: "prompt tokens that are computed in every step, whatever they cost", EnvVars: []string{"AIGW_SLICE"}},
@@ -188,7 +189,7 @@ func (s *server) load(ctx context.Context) (*loaded, error) {
 	shown := newProgress(s.cli.App.ErrWriter, s.log, "loading "+filepath.Base(s.model.path))
 	o := s.model.options(s.cli, s.log)
 	o.Parallel, o.Queue, o.MaxWait = s.cli.Int("parallel"), s.cli.Int("queue"), s.cli.Duration("max-wait")
-	o.KVSharing = s.cli.String("kv-sharing")
+	o.KVSharing, o.CalibrationDir = s.cli.String("kv-sharing"), calibrationDir(s.cli)
 	o.Batch, o.Slice, o.StepTime = s.cli.Int("batch"), s.cli.Int("slice"), s.cli.Duration("step-time")
 	if o.Draft = s.cli.Int("draft-tokens"); o.Draft == 0 {
 		o.Draft = -1 // 0 is the engine's own choice
@@ -225,19 +226,21 @@ func (s *server) announce(m *loaded) {
 	if !isTerminal(s.cli.App.ErrWriter) {
 		s.log.Info("ready", "url", s.url, "model", s.model.name, "family", m.codec.Family(), "device", p.Device,
 			"weights_mib", p.WeightBytes>>20, "kv_cache_mib", p.CacheBytes>>20, "compute_mib", p.ComputeBytes>>20,
-			"context", p.Context, "parallel", p.Parallel, "queue", p.Queue, "threads", p.Threads, "flash_attention", p.FlashAttention)
+			"context", p.Context, "parallel", p.Parallel, "queue", p.Queue, "threads", p.Threads, "flash_attention", p.FlashAttention,
+			"cache_type_k", p.CacheTypeK, "measured", p.Calibration.String())
 		return
 	}
 	fmt.Fprintf(s.cli.App.ErrWriter, `
 %s
   %s on %s, %d threads, flash attention %s, KV cache %s/%s
   memory  %d MiB weights + %d MiB KV cache (%d tokens for everybody, %d for one) + %d MiB for computing
+  chosen  %s
   people  %d at once, %d waiting, then 429
   ready   %s
 In GitLab, set AI_GATEWAY_URL=%s
 `, s.model.describe(), p.Model, p.Device, p.Threads, p.FlashAttention, p.CacheTypeK, p.CacheTypeV,
 		p.WeightBytes>>20, p.CacheBytes>>20, p.Context, p.Limit, p.ComputeBytes>>20,
-		p.Parallel, p.Queue, s.url, s.url)
+		p.Calibration, p.Parallel, p.Queue, s.url, s.url)
 }
 
 // listen opens a port, or says which one is taken and what to do.
@@ -300,6 +303,9 @@ func checkRunFlags(c *cli.Context) error {
 	}
 	if d := c.Duration("drain-timeout"); d <= 0 {
 		return usagef("--drain-timeout %s: it must be longer than nothing", d)
+	}
+	if err := checkCalibrate(c); err != nil {
+		return err
 	}
 	if _, err := engine.ParseSharing(c.String("kv-sharing")); err != nil {
 		return usagef("--kv-sharing: %v", err)

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+)
+
+// calibrateFlag lets the engine measure what the operator left open.
+func calibrateFlag() cli.Flag {
+	return &cli.StringFlag{Name: "calibrate", Value: "on", Usage: "at the first start with a model on this machine, measure for some seconds which settings are fastest of those left open (--flash-attn auto, --cache-type-k auto, --threads 0), and keep that in the state folder: on or off", EnvVars: []string{"AIGW_CALIBRATE"}}
+}
+
+func checkCalibrate(c *cli.Context) error {
+	if v := c.String("calibrate"); v != "on" && v != "off" {
+		return usagef("--calibrate %q: on or off", v)
+	}
+	return nil
+}
+
+// calibrationDir is where results are kept; empty: nothing is measured.
+func calibrationDir(c *cli.Context) string {
+	if c.String("calibrate") == "off" {
+		return ""
+	}
+	return stateDir(c)
+}
