@@ -98,45 +98,6 @@ ws ::= | " " | "\n" [ \t]{0,20}
 	}
 }
 
-// matcher is the reference: it tells by backtracking whether a text begins a text that the grammar
-// derives, and whether it is one.
-type matcher struct{ g *Grammar }
-
-func (m matcher) class(c int32, r rune) bool {
-	in := false
-	for i := m.g.classes[c]; i < m.g.classes[c+1]; i++ {
-		in = in || m.g.ranges[2*i] <= uint32(r) && uint32(r) <= m.g.ranges[2*i+1]
-	}
-	return in != (m.g.negated[c] != 0)
-}
-
-// match calls ends with each rest of text that may be left behind the items from at on; begins is set
-// when text ended in the middle.
-func (m matcher) match(at int32, text []rune, begins *bool, ends func(rest []rune)) {
-	v := m.g.items[at]
-	switch {
-	case v == endOfSequence:
-		ends(text)
-	case v >= 0:
-		if len(text) == 0 {
-			*begins = true
-		} else if m.class(v, text[0]) {
-			m.match(at+1, text[1:], begins, ends)
-		}
-	default:
-		for s := m.g.rules[-1-v]; s < m.g.rules[-v]; s++ {
-			m.match(m.g.sequences[s], text, begins, func(rest []rune) { m.match(at+1, rest, begins, ends) })
-		}
-	}
-}
-
-func (m matcher) text(text string) (begins, whole bool) {
-	for s := m.g.rules[m.g.root]; s < m.g.rules[m.g.root+1]; s++ {
-		m.match(m.g.sequences[s], []rune(text), &begins, func(rest []rune) { whole = whole || len(rest) == 0 })
-	}
-	return begins || whole, whole
-}
-
 // allowed is what a sampler with the grammar lets follow: a greedy one draws each token in turn when
 // its logit is above the others.
 func allowed(t testing.TB, v *Vocab, g *Grammar, text []Token, end Token) map[Token]bool {
@@ -189,7 +150,6 @@ func TestGrammarLetsFollowWhatItDerives(t *testing.T) {
 		`root ::= "" | "z"`,
 	} {
 		g := mustGrammar(t, text)
-		ref := matcher{g}
 		var history []Token
 		said := ""
 		for range 6 {
@@ -199,9 +159,9 @@ func TestGrammarLetsFollowWhatItDerives(t *testing.T) {
 				want := false
 				switch {
 				case id == end:
-					_, want = ref.text(said)
+					want = g.Derives(said)
 				case v.Attr(id)&(AttrControl|AttrUnknown|AttrUnused) == 0 && !v.IsEOG(id) && piece != "" && validOrBegins(said+piece):
-					want = beginsWith(ref, said+piece)
+					want = beginsWith(g, said+piece)
 				}
 				if got[id] != want {
 					t.Fatalf("%s\nbehind %q: %q (%d) allowed %v, want %v", text, said, piece, id, got[id], want)
@@ -240,18 +200,18 @@ func beginsCharacter(bytes string) bool {
 }
 
 // beginsWith: some text that the reference derives begins with these bytes.
-func beginsWith(ref matcher, text string) bool {
+func beginsWith(g *Grammar, text string) bool {
 	whole := strings.ToValidUTF8(text, "")
 	if whole == text {
-		begins, _ := ref.text(text)
+		begins, _ := g.match(text)
 		return begins
 	}
 	rest := text[len(whole):]
 	// Try each character that the grammar could mean: those in its classes.
-	for i := 0; i < len(ref.g.ranges); i += 2 {
-		for r := ref.g.ranges[i]; r <= ref.g.ranges[i+1]; r++ {
+	for i := 0; i < len(g.ranges); i += 2 {
+		for r := g.ranges[i]; r <= g.ranges[i+1]; r++ {
 			if strings.HasPrefix(string(rune(r)), rest) {
-				if begins, _ := ref.text(whole + string(rune(r))); begins {
+				if begins, _ := g.match(whole + string(rune(r))); begins {
 					return true
 				}
 			}

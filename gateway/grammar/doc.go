@@ -1,5 +1,5 @@
 // Package grammar writes the grammars that confine what a model may say where a program reads it: turns
-// of Duo Chat's agent, and the answers of its reader tools. They are GBNF, for engine.ParseGrammar,
+// of Duo Chat's agent, the answers of its reader tools, and JSON by a schema. They are GBNF, for engine.ParseGrammar,
 // and depend on little, so whoever uses one often should parse it once.
 package grammar
 
