@@ -91,7 +91,13 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 	e.model, e.vocab = model, newVocabulary(model.Vocab())
 	e.sampler, e.journal = e.vocab.newSampler, o.Journal
 	open := func() (stepper, error) {
+		if o.Turn != nil { // a neighbour that computes would be measured, too
+			o.Turn.Lock()
+		}
 		c, err := o.calibrateOnce(ctx, model, set.context, log)
+		if o.Turn != nil {
+			o.Turn.Unlock()
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -101,7 +107,11 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 			}
 			e.set.context, e.plan.Calibration = set.context, c
 		}
-		return e.open(model)
+		opened, err := e.open(model)
+		if err != nil || o.Turn == nil {
+			return opened, err
+		}
+		return turns{opened, o.Turn}, nil
 	}
 	if err := e.start(open); err != nil {
 		_ = model.Close()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"sync"
 	"time"
 
 	"aigw/engine/llama"
@@ -39,7 +40,8 @@ type Options struct {
 	// on this machine. Empty: nothing is measured, and defaults are taken.
 	CalibrationDir string
 
-	Journal Journal // told what runs; may be nil
+	Journal Journal     // told what runs; may be nil
+	Turn    sync.Locker // shared by engines that compute on the same processors; nil: this one is alone
 
 	BackendDir string             // where ggml's plug-ins are, for programs linked dynamically; empty: beside libggml
 	Logger     *slog.Logger       // nil: slog.Default()

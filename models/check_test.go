@@ -57,7 +57,7 @@ func TestCheckRefuses(t *testing.T) {
 		{"imatrix", model(spm()).Set("general.type", "imatrix"), "table for quantising"},
 		{"no architecture", model(spm()).Remove("general.architecture"), "general.architecture is missing"},
 		{"architecture is a number", model(spm()).Set("general.architecture", uint32(1)), "general.architecture is missing"},
-		{"unknown architecture", model(spm()).Set("general.architecture", "llama9"), `is "llama9", which is unknown; the model is newer than this program`},
+		{"unknown architecture", model(spm()).Set("general.architecture", "llama9"), `is "llama9", which is unknown; the model is newer than this engine`},
 		{"encoder", model(spm()).Set("general.architecture", "nomic-bert"), "an encoder"},
 		{"encoder-decoder", model(spm()).Set("general.architecture", "t5"), "an encoder-decoder"},
 		{"diffusion", model(spm()).Set("general.architecture", "llada"), "a diffusion model"},
@@ -85,7 +85,7 @@ func TestCheckRefuses(t *testing.T) {
 
 		{"no merges", model(bpe()).Remove("tokenizer.ggml.merges"), "tokenizer.ggml.merges is missing"},
 		{"merges are numbers", model(bpe()).Set("tokenizer.ggml.merges", []int32{1}), "tokenizer.ggml.merges is a list of i32"},
-		{"unknown pre-tokenizer", model(bpe()).Set("tokenizer.ggml.pre", "qwen9"), `tokenizer.ggml.pre is "qwen9", which is unknown; the model is newer than this program`},
+		{"unknown pre-tokenizer", model(bpe()).Set("tokenizer.ggml.pre", "qwen9"), `tokenizer.ggml.pre is "qwen9", which is unknown; the model is newer than this engine`},
 
 		{"vocabulary only", spm().Apply((&gguftest.Builder{}).Set("general.architecture", "llama")), "holds a vocabulary, but no weights"},
 		{"no layers", model(spm()).Set("llama.block_count", uint32(0)), "llama.block_count is 0, it must be a positive number"},

@@ -22,6 +22,7 @@ func (d *detective) checkFillInKeys() {
 	if !d.r.FIM {
 		return
 	}
+	d.checkFillInMissing()
 	want := map[string]Token{"prefix": d.r.marks.prefix, "suffix": d.r.marks.suffix, "middle": d.r.marks.middle}
 	for _, k := range fillInKeys {
 		if id, ok := d.id(k.key); ok && id != want[k.part] && want[k.part] != noToken {
@@ -29,6 +30,20 @@ func (d *detective) checkFillInKeys() {
 				"is %s (%q)", d.show(k.key), clip(d.v.piece(id)))
 		}
 	}
+}
+
+// checkFillInMissing reports that the metadata name no fill-in tokens: today's converter writes none
+// for CodeGemma, Code Llama and Codestral. They are in the vocabulary.
+func (d *detective) checkFillInMissing() {
+	if claims, _ := d.claimsFIM(); claims {
+		return
+	}
+	m := d.r.marks
+	used := fmt.Sprintf("%d (%s) and %d (%s) are used", m.prefix, d.v.piece(m.prefix), m.suffix, d.v.piece(m.suffix))
+	if m.middle != noToken {
+		used = fmt.Sprintf("%d (%s), %d (%s) and %d (%s) are used", m.prefix, d.v.piece(m.prefix), m.suffix, d.v.piece(m.suffix), m.middle, d.v.piece(m.middle))
+	}
+	d.defect(Repaired, fillInKeys[0].key, used, "is missing, and so are the other fill-in tokens")
 }
 
 // checkMarkTypes reports markers that are not typed as control pieces. They are used by id, and
@@ -81,6 +96,13 @@ func (d *detective) checkEOS() {
 	if ok && int(eos) >= d.v.size() {
 		d.defect(Repaired, keyEOS, "the family's end tokens are used", "is %s of %d pieces", d.show(keyEOS), d.v.size())
 		return
+	}
+	if _, named := d.id(keyEOT); !named {
+		for _, text := range map[Family][]string{CodeLlama: {"▁<EOT>"}, CodeGemma: {"<end_of_turn>"}}[d.r.Family] {
+			if id := d.mark(text); id != noToken {
+				d.defect(Repaired, keyEOT, fmt.Sprintf("%d (%s) ends an answer too", id, text), "is missing")
+			}
+		}
 	}
 	switch piece := d.v.piece(eos); {
 	case d.r.Family == DeepSeekCoder && d.r.Role == Instruct && ok && piece != "<|EOT|>":

@@ -36,7 +36,15 @@ func TestDefects(t *testing.T) {
 		want      string
 		overrides []Override
 	}{
-		{"none", codestral(templateKey, "{{ x }}[INST]"), "", "", nil},
+		{"none", codestral(templateKey, "{{ x }}[INST]", "tokenizer.ggml.fim_pre_token_id", uint32(11)), "", "", nil},
+		{"fill-in ids missing", codestral(), Repaired,
+			"tokenizer.ggml.fim_pre_token_id is missing, and so are the other fill-in tokens; 11 ([PREFIX]) and 13 ([SUFFIX]) are used", nil},
+		{"fill-in ids of codegemma missing", header(gguftest.CodeGemma(t), "gemma", gemmaShape), Repaired,
+			"67 (<|fim_prefix|>), 69 (<|fim_suffix|>) and 68 (<|fim_middle|>) are used", nil},
+		{"end of turn of codegemma missing", header(gguftest.CodeGemma(t), "gemma", gemmaShape), Repaired,
+			"tokenizer.ggml.eot_token_id is missing; 107 (<end_of_turn>) ends an answer too", nil},
+		{"end of text of code llama missing", header(gguftest.CodeLlama(t), "llama", llama13B), Repaired,
+			"tokenizer.ggml.eot_token_id is missing; 32010 (▁<EOT>) ends an answer too", nil},
 		{"fill-in ids wrong", codestral("tokenizer.ggml.fim_pre_token_id", uint32(7), "tokenizer.ggml.fim_suf_token_id", uint32(13)), Repaired,
 			`tokenizer.ggml.fim_pre_token_id is 7 ("[/AVAILABLE_TOOLS]"); 11 ([PREFIX]) is used`, nil},
 		{"fill-in id out of range", codestral("tokenizer.ggml.prefix_token_id", uint32(4e9)), Repaired, `is 4000000000 (""); 11 ([PREFIX]) is used`, nil},

@@ -105,32 +105,71 @@ func (e *encoder) firstControl(ids []Token) int {
 }
 
 // pieces encodes a text whose tokens contain control tokens: it is cut behind the first
-// character of each place that spells one of them, and the parts are encoded one by one, the
-// first with encodeFirst and the others bare.
+// character of every place that spells one of them, all at once so that a text full of them costs no
+// more than its length, and the parts are encoded one by one, the first with encodeFirst and the
+// others bare.
 func (e *encoder) pieces(s string, ids []Token, encodeFirst func(string) ([]Token, error)) ([]Token, error) {
-	cut := len(s)
-	for _, t := range ids {
-		spelled, ok := e.control[t]
-		if !ok {
-			continue
-		}
-		if i := strings.Index(s, spelled); i >= 0 {
-			_, first := utf8.DecodeRuneInString(spelled)
-			cut = min(cut, i+first)
-		}
-	}
-	if cut == len(s) {
+	cuts := e.lookAlikes(s, ids)
+	if len(cuts) == 0 {
 		return nil, fmt.Errorf("a text becomes control token %d of this vocabulary and cannot be kept from it", ids[e.firstControl(ids)])
 	}
-	head, err := encodeFirst(s[:cut])
+	out, err := encodeFirst(s[:cuts[0]])
 	if err != nil {
 		return nil, err
 	}
-	tail, err := e.bare(s[cut:])
+	for i, from := range cuts {
+		to := len(s)
+		if i+1 < len(cuts) {
+			to = cuts[i+1]
+		}
+		part, err := e.bare(s[from:to])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, part...)
+	}
+	return out, nil
+}
+
+// lookAlikes returns where s is to be cut, in order: behind the first character of each place that
+// spells one of the control tokens in ids.
+func (e *encoder) lookAlikes(s string, ids []Token) []int {
+	var cuts []int
+	seen := map[Token]bool{}
+	for _, t := range ids {
+		spelled, ok := e.control[t]
+		if !ok || seen[t] {
+			continue
+		}
+		seen[t] = true
+		_, first := utf8.DecodeRuneInString(spelled)
+		for at := 0; ; at += first {
+			i := strings.Index(s[at:], spelled)
+			if i < 0 {
+				break
+			}
+			at += i
+			if at+first < len(s) {
+				cuts = append(cuts, at+first)
+			}
+		}
+	}
+	slices.Sort(cuts)
+	return slices.Compact(cuts)
+}
+
+// PlainText encodes a text as the codecs of a recognised model encode what users write: no BOS, no
+// marker, and nothing in it becomes a control token. The tokenizer must be that of the file, loaded
+// with r.Overrides.
+func PlainText(r Recognition, tok Tokenizer, text string) ([]Token, error) {
+	if err := r.Err(r.file); err != nil {
+		return nil, err
+	}
+	enc, err := newEncoder(tok, r.control, r.Tokenizer.DummySpace)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(head, tail), nil
+	return enc.text(text)
 }
 
 // valid replaces bytes that are not UTF-8 by U+FFFD: tokenizers disagree on what they are.

@@ -26,7 +26,7 @@ func (r *Refusal) Error() string {
 
 const (
 	doConvertAgain = "convert the original model again with a current llama.cpp, or download another conversion"
-	doUpdate       = "the model is newer than this program: update it, or use another model"
+	doUpdate       = "the model is newer than this engine: update aigw, or use another model"
 )
 
 // refusef makes a Refusal about key.

@@ -146,7 +146,7 @@ func flagValue(c *cli.Context, name string) any {
 	switch v := c.Value(name).(type) {
 	case cli.StringSlice:
 		return strings.Join(v.Value(), ",")
-	case fmt.Stringer: // a duration
+	case fmt.Stringer: // a duration, a list of models
 		return v.String()
 	default:
 		return v

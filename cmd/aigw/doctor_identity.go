@@ -30,7 +30,7 @@ type patient struct {
 	client  *outbound.Client
 	there   time.Time // the time at GitLab; zero: unknown
 	asked   error     // of asking GitLab for anything
-	file    *modelFile
+	models  *modelSet
 	running *clinic // the gateway that is asked; nil: none
 }
 

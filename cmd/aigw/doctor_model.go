@@ -10,13 +10,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"aigw/cmd/aigw/doctor"
+	"aigw/engine"
 	"aigw/gateway"
 	"aigw/gateway/auth"
 	"aigw/gateway/auth/bearer"
@@ -37,72 +35,49 @@ func (p *patient) model(context.Context) doctor.Result {
 	if p.cli.String("url") != "" {
 		return doctor.Off("--url: the gateway has loaded it")
 	}
-	arg := p.cli.String("model")
-	if config := p.cli.String("litellm-config"); config != "" {
-		named, err := litellmModel(p.cli, slog.New(slog.DiscardHandler), config)
-		if err != nil {
-			return doctor.Bad(err.Error(), "stored models by LiteLLM's names", "aigw models list shows what is there")
-		}
-		arg = named
-	}
-	if arg == "" {
+	chosen, err := chooseModels(p.cli, slog.New(slog.DiscardHandler))
+	switch {
+	case err != nil:
+		return doctor.Bad(err.Error(), "GGUF files that llama.cpp can run", "aigw models inspect FILE says more; aigw models list shows what is stored")
+	case len(chosen.files) == 0:
 		return doctor.Bad("none is named", "a GGUF file", "name one with --model FILE")
 	}
-	m, err := openNamed(p.cli, arg)
-	if err != nil {
-		return doctor.Bad(err.Error(), "a GGUF file that llama.cpp can run", "aigw models inspect FILE says more")
+	p.models = chosen
+	var found []string
+	for _, m := range chosen.files {
+		found = append(found, m.describe())
 	}
-	p.file = m
-	return doctor.Fine("%s", m.describe())
+	return doctor.Fine("%s", strings.Join(found, "; "))
 }
 
-// memory compares the weights with what is free, of the machine and of the control group.
+// memory compares the plan of what aigw run would load with what is free, of the machine and of the
+// control group.
 func (p *patient) memory(context.Context) doctor.Result {
-	if p.file == nil {
+	if p.models == nil {
 		return doctor.Off("no model was found")
 	}
-	info, err := os.Stat(p.file.path)
-	if err != nil {
-		return doctor.Bad(err.Error(), "the model's file", "")
+	var options []engine.Options
+	for _, m := range p.models.files {
+		o := m.options(p.cli, slog.New(slog.DiscardHandler))
+		o.Parallel, o.Batch = p.cli.Int("parallel"), p.cli.Int("batch")
+		options = append(options, o)
+		if err := tryModel(p.cli, slog.New(slog.DiscardHandler), m); err != nil {
+			return doctor.Bad(err.Error(), "a file that llama.cpp can load", "aigw models inspect FILE says more")
+		}
 	}
-	free, err := freeMemory()
+	plans, err := placeModels(p.cli, slog.New(slog.DiscardHandler), options)
+	if err != nil {
+		return doctor.Bad(err.Error(), "memory for the models with these settings", "use the setting that is named, or a machine with more memory")
+	}
+	available, err := engine.Available()
 	if err != nil {
 		return doctor.Off(err.Error())
 	}
-	text := fmt.Sprintf("the first file of the model has %d MiB, %d MiB of memory are free", info.Size()>>20, free>>20)
-	if info.Size() > free {
-		return doctor.Suspect(text, "more free memory than the model has", "use smaller weights, a GPU, or a machine with more memory")
+	var needed uint64
+	for _, m := range plans {
+		needed += m.Needed()
 	}
-	return doctor.Fine("%s", text)
-}
-
-// freeMemory is in bytes: MemAvailable, and no more than the control group may still take.
-func freeMemory() (int64, error) {
-	text, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return 0, err
-	}
-	_, rest, found := strings.Cut(string(text), "MemAvailable:")
-	fields := strings.Fields(rest)
-	if !found || len(fields) == 0 {
-		return 0, errors.New("the machine does not say how much memory is free")
-	}
-	kib, err := strconv.ParseInt(fields[0], 10, 64)
-	if err != nil {
-		return 0, err
-	}
-	free := kib << 10
-	number := func(name string) (int64, bool) { // "max" is no number
-		text, err := os.ReadFile(filepath.Join("/sys/fs/cgroup", name))
-		n, wrong := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-		return n, err == nil && wrong == nil
-	}
-	limit, limited := number("memory.max")
-	used, known := number("memory.current")
-	if limited && known {
-		free = min(free, max(0, limit-used))
-	}
-	return free, nil
+	return doctor.Fine("%s are needed, %s are %s", mebibytes(needed), mebibytes(available.Bytes), available.Source)
 }
 
 // load starts a gateway with the model on a port of its own, with authentication on, which accepts
@@ -111,14 +86,14 @@ func (p *patient) load(ctx context.Context) doctor.Result {
 	if url := p.cli.String("url"); url != "" {
 		return p.visit(ctx, url)
 	}
-	if p.file == nil {
+	if p.models == nil {
 		return doctor.Off("no model was found")
 	}
 	began := time.Now()
 	if err := p.open(ctx); err != nil {
 		return doctor.Bad(err.Error(), "a model that loads", "see the reason; aigw run --verbose says what llama.cpp says")
 	}
-	return doctor.Fine("%s in %s", p.file.name, time.Since(began).Round(time.Millisecond))
+	return doctor.Fine("%s in %s", strings.Join(p.models.names(), ", "), time.Since(began).Round(time.Millisecond))
 }
 
 func (p *patient) open(ctx context.Context) error {
@@ -127,7 +102,7 @@ func (p *patient) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	options.Logger = log
+	options.Logger, options.Models = log, p.models.rules
 	key, err := selfsigned.Make()
 	if err != nil {
 		return err
@@ -148,16 +123,16 @@ func (p *patient) open(ctx context.Context) error {
 		return err
 	}
 	quiet := cli.NewContext(p.quiet, nil, p.cli)
-	s := &server{cli: quiet, log: log, gateway: gateway.New(options), model: p.file, ring: ring, ports: &ports{api: api, metrics: metrics}}
+	s := &server{cli: quiet, log: log, gateway: gateway.New(options), models: p.models, ring: ring, ports: &ports{api: api, metrics: metrics}}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
 	go func() { served <- s.gateway.Serve(ctx, api) }()
 	metrics.Close()
-	m, err := s.load(ctx)
+	loaded, err := s.load(ctx)
 	p.running = &clinic{url: "http://" + api.Addr().String(), key: key, close: func() error {
 		stop()
 		err := <-served
-		if m != nil {
+		for _, m := range loaded {
 			err = errors.Join(err, m.engine.Close())
 		}
 		return err

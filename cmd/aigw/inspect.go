@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,7 @@ func modelsCommand() *cli.Command {
 		Name:         "models",
 		Usage:        "look at model files, and keep them in a store",
 		Description:  "Examples:\n  aigw models inspect codestral.gguf\n  aigw models import codestral.gguf\n  aigw models list",
-		Subcommands:  []*cli.Command{inspectCommand(), listCommand(), importCommand(), verifyCommand(), rmCommand()},
+		Subcommands:  []*cli.Command{inspectCommand(), listCommand(), importCommand(), verifyCommand(), rmCommand(), tryCommand(), planCommand()},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
@@ -47,6 +48,8 @@ type inspection struct {
 	Defects      []defect `json:"defects"`
 	// GitLab are the names under which GitLab can ask for it, that of 17.5 and later first.
 	GitLab []string `json:"gitlab_names"`
+	// Memory is what running it would take with the given settings.
+	Memory *memoryJSON `json:"memory,omitempty"`
 }
 
 type defect struct {
@@ -63,12 +66,19 @@ func inspectCommand() *cli.Command {
 		ArgsUsage: "FILE|NAME",
 		Description: "Examples:\n" +
 			"  aigw models inspect codestral.gguf\n" +
-			"  aigw models inspect --json codellama-00001-of-00002.gguf",
-		Flags:        []cli.Flag{storeFlag(), &cli.BoolFlag{Name: "json", Usage: "print one JSON object"}},
+			"  aigw models inspect --json codellama-00001-of-00002.gguf\n" +
+			"  aigw models inspect --ctx 16384 --parallel 16 mistral    # what memory that would take\n" +
+			"  aigw models inspect --no-plan codestral.gguf             # the header alone",
+		Flags: append(planFlags(), storeFlag(),
+			&cli.BoolFlag{Name: "no-plan", Usage: "leave out the memory plan"},
+			&cli.BoolFlag{Name: "json", Usage: "print one JSON object"}),
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return usagef("one FILE or NAME is expected after the flags; see aigw models inspect --help")
+			}
+			if err := checkModelFlags(c); err != nil {
+				return err
 			}
 			path, _, err := findModel(c, c.Args().First())
 			if err != nil {
@@ -79,15 +89,25 @@ func inspectCommand() *cli.Command {
 				return err
 			}
 			i := inspect(m)
+			if !c.Bool("json") {
+				if err := i.print(c); err != nil {
+					return err
+				}
+			}
+			err = m.what.Err(m.path) // what cannot be used is shown, and fails
+			if err == nil && !c.Bool("no-plan") {
+				var p *planned
+				if p, err = planInChild(c, m); err == nil {
+					i.Memory = newMemoryJSON(p)
+					if !c.Bool("json") {
+						err = printPlan(c, m, p)
+					}
+				}
+			}
 			if c.Bool("json") {
-				err = json.NewEncoder(c.App.Writer).Encode(i)
-			} else {
-				err = i.print(c)
+				err = errors.Join(err, json.NewEncoder(c.App.Writer).Encode(i))
 			}
-			if err != nil {
-				return err
-			}
-			return m.what.Err(m.path) // what cannot be used is shown, and fails
+			return err
 		},
 	}
 }

@@ -20,11 +20,12 @@ import (
 // modelFlags are those of every command that loads a model.
 func modelFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "model", Aliases: []string{"m"}, Usage: "GGUF `FILE`, or the first file of a split set, or the name of a stored model; [NAME=]FILE gives it a name", EnvVars: []string{"AIGW_MODEL"}},
+		&cli.GenericFlag{Name: "model", Aliases: []string{"m"}, Value: &modelArgs{}, Usage: "GGUF `FILE`, or the first file of a split set, or the name of a stored model; [NAME=]FILE gives it a name", EnvVars: []string{"AIGW_MODEL"}},
 		storeFlag(),
 		&cli.IntFlag{Name: "ctx", Usage: "tokens of all requests together; 0 is what the model was trained for, at most 8192", EnvVars: []string{"AIGW_CTX"}},
 		&cli.IntFlag{Name: "threads", Usage: "CPU threads; 0 is as many as this process may use", EnvVars: []string{"AIGW_THREADS"}},
-		&cli.IntFlag{Name: "gpu-layers", Value: -1, Usage: "layers to keep on the GPU, where there is one; -1 is all", EnvVars: []string{"AIGW_GPU_LAYERS"}},
+		&cli.StringFlag{Name: "gpu-layers", Value: "auto", Usage: "layers to keep on the GPU: a number, all, or auto: as many as its free memory holds", EnvVars: []string{"AIGW_GPU_LAYERS"}},
+		&cli.BoolFlag{Name: "require-gpu", Usage: "refuse to run where no GPU can be used, and say why", EnvVars: []string{"AIGW_REQUIRE_GPU"}},
 		&cli.StringFlag{Name: "flash-attn", Value: "auto", Usage: "fused attention: auto, on or off", EnvVars: []string{"AIGW_FLASH_ATTN"}},
 		&cli.StringFlag{Name: "cache-type-k", Value: "f16", Usage: "number format of keys in the KV cache: f16, q8_0, ...; auto: f16, or q8_0 where that is measured to be faster", EnvVars: []string{"AIGW_CACHE_TYPE_K"}},
 		&cli.StringFlag{Name: "cache-type-v", Value: "f16", Usage: "number format of values in the KV cache", EnvVars: []string{"AIGW_CACHE_TYPE_V"}},
@@ -35,19 +36,26 @@ func modelFlags() []cli.Flag {
 
 // modelFile is a file that has passed every check that can be made without loading it.
 type modelFile struct {
-	name string // given with --model NAME=FILE, else the stored model's or the file's own
-	path string
-	what models.Recognition
+	name  string // given with --model NAME=FILE, else the stored model's or the file's own
+	named bool   // it was given
+	path  string
+	size  int64 // of all parts
+	what  models.Recognition
+	// aliases are other names that it answers to.
+	aliases []string
 }
 
-// openModel checks the file of --model.
-func openModel(c *cli.Context) (*modelFile, error) { return openNamed(c, c.String("model")) }
+// openModel checks the file of --model, for commands that use one.
+func openModel(c *cli.Context) (*modelFile, error) {
+	arg, err := askedModel(c)
+	if err != nil {
+		return nil, err
+	}
+	return openNamed(c, arg)
+}
 
 // openNamed checks the file that arg, a value of --model, means.
 func openNamed(c *cli.Context, arg string) (*modelFile, error) {
-	if arg == "" {
-		return nil, usagef("no model: name a GGUF file with --model FILE")
-	}
 	if err := checkModelFlags(c); err != nil {
 		return nil, err
 	}
@@ -63,7 +71,7 @@ func openNamed(c *cli.Context, arg string) (*modelFile, error) {
 	if err := m.what.Err(path); err != nil {
 		return nil, err
 	}
-	m.name = cmp.Or(name, stored, m.name)
+	m.name, m.named = cmp.Or(name, stored, m.name), name != ""
 	return m, nil
 }
 
@@ -82,7 +90,7 @@ func recognise(path string) (*modelFile, error) {
 		return nil, err
 	}
 	// general.name is often a folder's name or a hash; people know the file.
-	return &modelFile{strings.TrimSuffix(filepath.Base(path), ".gguf"), f.Path, what}, nil
+	return &modelFile{name: strings.TrimSuffix(filepath.Base(path), ".gguf"), path: f.Path, size: f.Size(), what: what}, nil
 }
 
 // splitName reads [NAME=]FILE. A file that exists is a file, whatever is in its name.
@@ -100,7 +108,7 @@ func splitName(arg string) (name, path string) {
 func (m *modelFile) options(c *cli.Context, log *slog.Logger) engine.Options {
 	return engine.Options{
 		Model: m.path, Overrides: m.what.Overrides,
-		Context: c.Int("ctx"), Threads: c.Int("threads"), GPULayers: c.Int("gpu-layers"),
+		Context: c.Int("ctx"), Threads: c.Int("threads"), GPULayers: gpuLayers(c),
 		FlashAttention: c.String("flash-attn"), CacheTypeK: c.String("cache-type-k"), CacheTypeV: c.String("cache-type-v"),
 		BackendDir: c.String("backend-dir"), Logger: log,
 	}
@@ -154,6 +162,12 @@ func loadModel(c *cli.Context) (*loaded, error) {
 	}
 	o := m.options(c, log)
 	o.Parallel = 1
+	if err := tryModel(c, log, m); err != nil {
+		return nil, err
+	}
+	if _, err := placeModels(c, log, []engine.Options{o}); err != nil {
+		return nil, err
+	}
 	if isTerminal(c.App.ErrWriter) {
 		o.Progress = newProgress(c.App.ErrWriter, log, "loading "+filepath.Base(m.path)).set
 	}
@@ -197,6 +211,9 @@ func checkModelFlags(c *cli.Context) error {
 		if n := c.Int(name); n < 0 {
 			return usagef("--%s %d: it cannot be negative", name, n)
 		}
+	}
+	if _, err := parseGPULayers(c.String("gpu-layers")); err != nil {
+		return err
 	}
 	if n := c.Int("threads"); n > 512 {
 		return usagef("--threads %d: at most 512", n)

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,8 +10,6 @@ import (
 
 	"aigw/internal/testmodel"
 	"aigw/models/gguf/gguftest"
-
-	"github.com/urfave/cli/v2"
 )
 
 // tinyModel writes a GGUF file of a few kilobytes.
@@ -161,54 +156,6 @@ func TestFilesBeforeStoredModels(t *testing.T) {
 	must(t, &seen, "models", "inspect", "--json", "mine")
 	if seen.File != "mine" || seen.Family != "smollm2" {
 		t.Errorf("the stored model was taken: %+v", seen)
-	}
-}
-
-func TestLiteLLMConfig(t *testing.T) {
-	t.Setenv("AIGW_STORE", t.TempDir())
-	var imported importedModel
-	must(t, &imported, "models", "import", "--json", "--name", "codestral:22b", tinyModel(t, "tiny.gguf", 1))
-	must(t, &imported, "models", "import", "--json", "--name", "mistral", tinyModel(t, "tiny.gguf", 2))
-	const one = "model_list:\n- {model_name: code, litellm_params: {model: ollama/codestral:22b}}\n- {model_name: gone, litellm_params: {model: ollama/gone}}\n"
-	const two = one + "- {model_name: chat, litellm_params: {model: ollama/mistral:latest}}\n"
-	for name, tt := range map[string]struct {
-		config string
-		args   []string
-		want   string // argument that it comes to
-		says   string // or the error
-	}{
-		"the only one":       {one, nil, "code=codestral:22b", ""},
-		"by its name":        {two, []string{"--model", "chat"}, "chat=mistral", ""},
-		"another file":       {two, []string{"--model", "m.gguf"}, "m.gguf", ""},
-		"several":            {two, nil, "", "choose it with --model, one of: code, chat"},
-		"none with weights":  {"model_list: [{model_name: x, litellm_params: {model: ollama/x}}]", nil, "", "none of its 1 models"},
-		"not a config":       {"a: 1", nil, "", "has no model_list"},
-		"names with a slash": {"model_list: [{model_name: a/b, litellm_params: {model: ollama/mistral}}]", nil, "mistral", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			config := write(t, "config.yaml", tt.config)
-			var got string
-			var log bytes.Buffer
-			app := newApp(io.Discard, io.Discard)
-			run := app.Command("run")
-			run.Action = func(c *cli.Context) (err error) {
-				got, err = litellmModel(c, slog.New(slog.NewTextHandler(&log, nil)), c.String("litellm-config"))
-				return err
-			}
-			err := app.RunContext(t.Context(), append([]string{"aigw", "run", "--litellm-config", config}, tt.args...))
-			if tt.says != "" {
-				if err == nil || !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), config) {
-					t.Fatalf("%v, want %q", err, tt.says)
-				}
-				return
-			}
-			if err != nil || got != tt.want {
-				t.Errorf("%q, %v; want %q", got, err, tt.want)
-			}
-			if strings.Contains(tt.config, "gone") != strings.Contains(log.String(), "has no local weights; import them with: aigw models import OLLAMA_FOLDER gone") {
-				t.Errorf("log: %s", log.String())
-			}
-		})
 	}
 }
 

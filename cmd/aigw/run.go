@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"aigw/engine"
 	"aigw/gateway"
 	"aigw/gateway/auth/keyring"
-	"aigw/gateway/serving"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/urfave/cli/v2"
@@ -25,12 +23,14 @@ import (
 func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "run",
-		Usage: "load a model into this process and answer GitLab's requests with it",
+		Usage: "load models into this process and answer GitLab's requests with it",
 		Description: "The port opens at once; /monitoring/ready says when the model answers.\n" +
 			"Without --model the server runs and answers health checks.\n\n" +
 			"Examples:\n" +
 			"  aigw run --model codestral.gguf\n" +
 			"  aigw run --model codestral    # a stored model, see aigw models list\n" +
+			"  aigw run --model codegemma-2b.gguf --model mistral=/models/mistral-7b-instruct.gguf    # completion, and chat\n" +
+			"  aigw run --models-dir /models --completion-model codestral --chat-model mistral\n" +
 			"  aigw run --litellm-config config.yaml\n" +
 			"  aigw run --config /etc/aigw/config.yaml    # see aigw config\n" +
 			"  aigw run --model codegemma=/models/codegemma-7b.gguf --listen 0.0.0.0:5052 --parallel 16\n" +
@@ -43,8 +43,8 @@ func runCommand() *cli.Command {
 
 // runFlags are the settings of the server, on the command line and in the file of --config.
 func runFlags() []cli.Flag {
-	return append(slices.Concat(modelFlags(), authFlags(), tlsFlags(), limitFlags()),
-		configFlag(), litellmFlag(), superviseFlag(),
+	return append(slices.Concat(modelFlags(), modelSetFlags(), authFlags(), tlsFlags(), limitFlags()),
+		configFlag(), superviseFlag(),
 		&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the API", DefaultText: "127.0.0.1:5052", EnvVars: []string{"AIGW_LISTEN"}},
 		&cli.StringFlag{Name: "metrics-listen", Usage: "`ADDRESS` of the Prometheus metrics", DefaultText: "127.0.0.1:8082", EnvVars: []string{"AIGW_METRICS_LISTEN"}},
 		&cli.IntFlag{Name: "parallel", Value: engine.DefaultParallel, Usage: "most requests that the model works on at once", EnvVars: []string{"AIGW_PARALLEL"}},
@@ -92,23 +92,15 @@ func serve(c *cli.Context) error {
 	for _, line := range set.Load().Unknown {
 		log.Warn(line)
 	}
-	arg := c.String("model")
-	if config := c.String("litellm-config"); config != "" {
-		if arg, err = litellmModel(c, log.Logger, config); err != nil {
-			return err
-		}
-	}
-	var model *modelFile
-	if arg != "" {
-		if model, err = openNamed(c, arg); err != nil {
-			return err
-		}
+	chosen, err := chooseModels(c, log.Logger)
+	if err != nil {
+		return err
 	}
 	options, err := gatewayOptions(c)
 	if err != nil {
 		return err
 	}
-	options.Logger = log.Logger
+	options.Logger, options.Models = log.Logger, chosen.rules
 	ring, err := authOptions(c, log.Logger, &options)
 	if err != nil {
 		return err
@@ -121,7 +113,7 @@ func serve(c *cli.Context) error {
 	if own != nil {
 		options.TLS, scheme = own.Config(), "https://"
 	}
-	s := &server{cli: c, log: log.Logger, gateway: gateway.New(options), model: model, ring: ring, ports: ports, url: scheme + ports.api.Addr().String()}
+	s := &server{cli: c, log: log.Logger, gateway: gateway.New(options), models: chosen, ring: ring, ports: ports, url: scheme + ports.api.Addr().String()}
 	s.reloader = newReloader(c, log, s.gateway, ring, own)
 	log.Info("listening", "url", s.url, "metrics", "http://"+ports.metrics.Addr().String()+"/metrics", "version", version, "pid", os.Getpid())
 	if options.Auth.BypassWarning() == "" && noIssuer(c) {
@@ -137,7 +129,7 @@ type server struct {
 	cli     *cli.Context
 	log     *slog.Logger
 	gateway *gateway.Server
-	model   *modelFile // nil: none was asked for
+	models  *modelSet
 	ring    *keyring.Ring
 	ports   *ports
 	url     string
@@ -155,7 +147,7 @@ func (s *server) run(ctx context.Context) error {
 	go func() { served <- s.gateway.Serve(ctx, s.ports.api) }()
 	go func() { served <- s.gateway.ServeMetrics(ctx, s.ports.metrics) }()
 
-	m, err := s.load(ctx)
+	loaded, err := s.load(ctx)
 	if err != nil && ctx.Err() == nil {
 		s.gateway.Failed(err)
 		cancel(err)
@@ -167,7 +159,7 @@ func (s *server) run(ctx context.Context) error {
 			cancel(err)
 		}
 	}
-	if m != nil {
+	for _, m := range loaded {
 		failure = errors.Join(failure, m.engine.Close())
 	}
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, err) {
@@ -175,72 +167,6 @@ func (s *server) run(ctx context.Context) error {
 	}
 	s.log.Info("stopped")
 	return failure
-}
-
-// load brings the model into memory while the server already answers.
-func (s *server) load(ctx context.Context) (*loaded, error) {
-	if s.model == nil {
-		s.gateway.NoModel()
-		s.ports.ready()
-		s.log.Warn("no model: the server answers health checks, and model endpoints 503. Name one with --model FILE")
-		return nil, nil
-	}
-	s.gateway.Loading(s.model.name, 0)
-	shown := newProgress(s.cli.App.ErrWriter, s.log, "loading "+filepath.Base(s.model.path))
-	o := s.model.options(s.cli, s.log)
-	o.Parallel, o.Queue, o.MaxWait = s.cli.Int("parallel"), s.cli.Int("queue"), s.cli.Duration("max-wait")
-	o.KVSharing, o.CalibrationDir = s.cli.String("kv-sharing"), calibrationDir(s.cli)
-	o.Batch, o.Slice, o.StepTime = s.cli.Int("batch"), s.cli.Int("slice"), s.cli.Duration("step-time")
-	if o.Draft = s.cli.Int("draft-tokens"); o.Draft == 0 {
-		o.Draft = -1 // 0 is the engine's own choice
-	}
-	o.Progress = func(done float32) {
-		s.gateway.Loading(s.model.name, float64(done))
-		shown.set(done)
-	}
-	if w := s.ports.worker; w != nil {
-		o.Journal = w.Journal
-	}
-	m, err := s.model.load(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	serves := &serving.Model{
-		Name: s.model.name, Aliases: s.model.what.NamesInGitLab(), Family: m.codec.Family(),
-		Codec: m.codec, FillsIn: s.model.what.FIM, Chat: m.chat,
-		Generator: m.engine, ContextSize: m.engine.Limit(),
-	}
-	s.gateway.Warm(ctx, serves)
-	s.gateway.Ready(serves)
-	s.ports.ready()
-	s.announce(m)
-	return m, nil
-}
-
-// announce says how the model runs and what to do next.
-func (s *server) announce(m *loaded) {
-	p := m.engine.Plan()
-	for _, d := range s.model.what.Defects {
-		s.log.Warn("defect of the model file", "defect", d.String())
-	}
-	if !isTerminal(s.cli.App.ErrWriter) {
-		s.log.Info("ready", "url", s.url, "model", s.model.name, "family", m.codec.Family(), "device", p.Device,
-			"weights_mib", p.WeightBytes>>20, "kv_cache_mib", p.CacheBytes>>20, "compute_mib", p.ComputeBytes>>20,
-			"context", p.Context, "parallel", p.Parallel, "queue", p.Queue, "threads", p.Threads, "flash_attention", p.FlashAttention,
-			"cache_type_k", p.CacheTypeK, "measured", p.Calibration.String())
-		return
-	}
-	fmt.Fprintf(s.cli.App.ErrWriter, `
-%s
-  %s on %s, %d threads, flash attention %s, KV cache %s/%s
-  memory  %d MiB weights + %d MiB KV cache (%d tokens for everybody, %d for one) + %d MiB for computing
-  chosen  %s
-  people  %d at once, %d waiting, then 429
-  ready   %s
-In GitLab, set AI_GATEWAY_URL=%s
-`, s.model.describe(), p.Model, p.Device, p.Threads, p.FlashAttention, p.CacheTypeK, p.CacheTypeV,
-		p.WeightBytes>>20, p.CacheBytes>>20, p.Context, p.Limit, p.ComputeBytes>>20,
-		p.Calibration, p.Parallel, p.Queue, s.url, s.url)
 }
 
 // listen opens a port, or says which one is taken and what to do.
@@ -280,7 +206,6 @@ func gatewayOptions(c *cli.Context) (gateway.Options, error) {
 		MaxConnections: c.Int("max-connections"),
 		DrainTimeout:   c.Duration("drain-timeout"),
 		CompletionTime: c.Duration("completion-time"),
-		Models:         serving.Rules{Strict: c.Bool("strict-models")},
 	}
 	err := errors.Join(limitOptions(c, &o), codeOptions(&o), docsOptions(&o))
 	return o, err

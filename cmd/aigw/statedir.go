@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 
@@ -16,7 +17,7 @@ func stateFlag() cli.Flag {
 // stateDir returns the folder, which need not exist. It is empty where nobody knows one, as in a
 // container without a home: nothing is kept then.
 func stateDir(c *cli.Context) string {
-	if dir := c.String("state-dir"); dir != "" {
+	if dir := cmp.Or(c.String("state-dir"), os.Getenv("AIGW_STATE_DIR")); dir != "" { // not every command has the flag
 		return dir
 	}
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {

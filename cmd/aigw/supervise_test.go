@@ -32,7 +32,15 @@ func TestMain(m *testing.M) {
 	}
 	os.Setenv("AIGW_SUPERVISE", "off") // within a test there is only this process
 	os.Setenv("AIGW_CALIBRATE", "off") // tests do not depend on how fast this machine is at the moment
-	os.Exit(m.Run())
+	os.Setenv(asProgramVar, "1")       // what a test starts of this file is the program
+	state, err := os.MkdirTemp("", "aigw-state-")
+	if err != nil {
+		panic(err)
+	}
+	os.Setenv("XDG_STATE_HOME", state)
+	code := m.Run()
+	os.RemoveAll(state)
+	os.Exit(code)
 }
 
 // process is the program with its supervisor.

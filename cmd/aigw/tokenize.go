@@ -106,7 +106,7 @@ func (o *tokenized) text(c *cli.Context, m *vocabulary) error {
 	if err != nil {
 		return err
 	}
-	o.Tokens, err = m.vocab.Tokenize(text)
+	o.Tokens, err = models.PlainText(m.file.what, m.vocab, text)
 	return err
 }
 

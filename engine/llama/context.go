@@ -253,6 +253,14 @@ func (m *Model) defaults(o ContextOptions) (ContextOptions, error) {
 
 // enter begins a call; leave must follow if it returns nil.
 func (c *Context) enter() error {
+	if c.model.info.isPlanOnly {
+		return ErrPlanOnly // its buffers are empty
+	}
+	return c.occupy()
+}
+
+// occupy keeps others out, whatever the context is for.
+func (c *Context) occupy() error {
 	if !c.acquire() {
 		return ErrClosed
 	}

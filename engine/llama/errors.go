@@ -16,6 +16,7 @@ var (
 	ErrOverride       = errors.New("metadata override cannot be passed to llama.cpp")
 
 	ErrVocabOnly     = errors.New("only the vocabulary of the model was loaded")
+	ErrPlanOnly      = errors.New("the model was loaded to plan its memory, without weights")
 	ErrNoVocab       = errors.New("model has no vocabulary")
 	ErrNotGenerative = errors.New("model does not generate text")
 	ErrContextSize   = errors.New("context size out of range")

@@ -98,7 +98,7 @@ type MemoryUse struct {
 //
 //	llama_memory_breakdown llama_get_memory_breakdown(const struct llama_context * ctx);
 func (c *Context) MemoryBytes() ([]MemoryUse, error) {
-	if err := c.enter(); err != nil {
+	if err := c.occupy(); err != nil {
 		return nil, fmt.Errorf("memory: %w", err)
 	}
 	defer c.leave()

@@ -47,6 +47,9 @@ type ModelOptions struct {
 	// VocabOnly reads metadata and vocabulary; such a model makes no contexts and its dimensions
 	// (TrainContext, Layers and so on) are 0.
 	VocabOnly bool
+	// PlanOnly reads no weights and allocates nothing large: MemoryBytes of the model's contexts says
+	// what loading would take, and they do nothing else. LoadMode is not used.
+	PlanOnly bool
 	// CheckTensors looks for invalid numbers in all weights, which takes time.
 	CheckTensors bool
 	Overrides    []Override
@@ -72,6 +75,7 @@ type modelInfo struct {
 	learnedPositions                    bool
 	recurrent, hybrid, diffusion        bool
 	hasEncoder, hasDecoder, isVocabOnly bool
+	isPlanOnly                          bool
 }
 
 // LoadModel loads a GGUF file, or the split set whose first file path names. A file whose numbers
@@ -102,6 +106,7 @@ func LoadModel(path string, o ModelOptions) (*Model, error) {
 		load_mode:     o.LoadMode.cValue(),
 		no_repack:     C.bool(o.NoRepack),
 		vocab_only:    C.bool(o.VocabOnly),
+		plan_only:     C.bool(o.PlanOnly),
 		check_tensors: C.bool(o.CheckTensors),
 		n_overrides:   C.int32_t(len(overrides)),
 	}
@@ -136,6 +141,7 @@ func LoadModel(path string, o ModelOptions) (*Model, error) {
 
 	m := &Model{h: h, info: convertInfo(&info, o.VocabOnly)}
 	m.refs.init(func() { C.aigw_model_free(m.h) })
+	m.info.isPlanOnly = o.PlanOnly
 	arch, _ := m.Meta("general.architecture")
 	m.info.learnedPositions = slices.Contains(positionTables, arch)
 	if err := m.vocab.read(m, &info); err != nil {

@@ -19,6 +19,8 @@ type FileType int32
 const (
 	FileF32 FileType = 0
 	FileF16 FileType = 1
+	// FileQ4_0 is a format that ggml repacks for most CPUs.
+	FileQ4_0 FileType = 2
 )
 
 // Quantize writes the model in from to the file to with weights of type t. Weights that are
@@ -33,7 +35,7 @@ func Quantize(from, to string, t FileType, threads int) error {
 	if err := checkFile(from); err != nil {
 		return err
 	}
-	if t != FileF32 && t != FileF16 {
+	if t != FileF32 && t != FileF16 && t != FileQ4_0 {
 		return fmt.Errorf("write %s: unknown file type %d", to, t)
 	}
 	if threads < 0 || threads > maxThreads {

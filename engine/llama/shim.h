@@ -82,7 +82,7 @@ typedef struct {
 typedef struct {
 	int32_t gpu_layers;
 	int32_t load_mode;
-	bool no_repack, vocab_only, check_tensors;
+	bool no_repack, vocab_only, check_tensors, plan_only;
 	int32_t n_overrides;
 	uintptr_t progress; // cgo.Handle of a Go function, 0 for none
 } aigw_model_options;

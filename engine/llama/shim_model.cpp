@@ -106,6 +106,10 @@ int32_t aigw_model_load(const char *path, const aigw_model_options *o, const aig
 		// layer on it, it is not touched at all.
 		if (o->gpu_layers == 0) params.devices = no_devices;
 		params.load_mode = (llama_load_mode)o->load_mode;
+		if (o->plan_only) { // maps nothing: llama.cpp asserts that
+			params.no_alloc = true;
+			params.load_mode = LLAMA_LOAD_MODE_NONE;
+		}
 		params.use_extra_bufts = !o->no_repack;
 		params.vocab_only = o->vocab_only;
 		params.check_tensors = o->check_tensors;

@@ -26,7 +26,7 @@ func Schema(flags []cli.Flag) map[string]any {
 			p["type"] = "number"
 		case *cli.DurationFlag:
 			p["pattern"] = `^(0|([0-9.]+(ns|us|µs|ms|s|m|h))+)$`
-		case *cli.StringSliceFlag:
+		case *cli.StringSliceFlag, *cli.GenericFlag:
 			p["type"] = []string{"array", "string"}
 			p["items"] = map[string]any{"type": "string"}
 		}
