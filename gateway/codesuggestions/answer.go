@@ -112,6 +112,13 @@ func (replyV4) stream(c *gin.Context, s *suggestion, timeout time.Duration) stre
 	return &eventStream{wire.NewEventStream(c, timeout), s.model.DisplayName()}
 }
 
+// The events of a stream.
+const (
+	eventStart = "stream_start"
+	eventChunk = "content_chunk"
+	eventEnd   = "stream_end"
+)
+
 // eventStream sends a text as the events stream_start, content_chunk for each piece, and
 // stream_end.
 type eventStream struct {
@@ -138,7 +145,7 @@ func (s *eventStream) begin() error {
 	if s.Started() {
 		return nil
 	}
-	return s.EventStream.Write("stream_start", streamStart{metadataV3{Model: modelInfoV3{Engine: engineName, Name: s.model}, Timestamp: time.Now().Unix()}})
+	return s.EventStream.Write(eventStart, streamStart{metadataV3{Model: modelInfoV3{Engine: engineName, Name: s.model}, Timestamp: time.Now().Unix()}})
 }
 
 // Write sends a piece of the text.
@@ -148,12 +155,12 @@ func (s *eventStream) Write(piece string) error {
 	}
 	var one chunkChoice
 	one.Delta.Content = piece
-	return s.EventStream.Write("content_chunk", contentChunk{[]chunkChoice{one}})
+	return s.EventStream.Write(eventChunk, contentChunk{[]chunkChoice{one}})
 }
 
 // End sends the last event.
 func (s *eventStream) End() {
 	if s.begin() == nil {
-		s.EventStream.End("stream_end", nil)
+		s.EventStream.End(eventEnd, nil)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -30,7 +31,7 @@ func (room *Room) count(file File, reports []Telemetry) {
 // logInference adds the sizes of a generation to the request's log line, never its
 // texts. "Stripped" lengths are without white space.
 func logInference(c *gin.Context, s *suggestion, text string, took time.Duration) {
-	length, stripped := lengths(s.file.Above + s.file.Below)
+	length, stripped := lengths(s.file.Above, s.file.Below)
 	if s.own != "" {
 		length, stripped = lengths(s.own)
 	}
@@ -49,11 +50,14 @@ func logInference(c *gin.Context, s *suggestion, text string, took time.Duration
 }
 
 // lengths counts characters, with and without white space.
-func lengths(s string) (all, stripped int) {
-	for _, r := range s {
-		all++
-		if !unicode.IsSpace(r) {
-			stripped++
+func lengths(texts ...string) (all, stripped int) {
+	for _, text := range texts {
+		for _, r := range text {
+			all++
+			// Most are ASCII, where no table is needed.
+			if r > ' ' && r < utf8.RuneSelf || !unicode.IsSpace(r) {
+				stripped++
+			}
 		}
 	}
 	return all, stripped

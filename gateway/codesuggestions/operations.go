@@ -34,12 +34,17 @@ func (room *Room) Operations() []openapi.Operation {
 		{
 			Method: http.MethodPost, Path: "/v4/code/suggestions", Tag: tag, Handler: room.Suggestions,
 			Summary: "The same; streams are server-sent events", Text: "With stream: the events stream_start, content_chunk for each piece, and stream_end.",
-			Body: openapi.BodyOf(componentsRequest), Answers: answersV3,
+			Body: openapi.BodyOf(componentsRequest), Answers: answersV4,
 		},
 	}
 }
 
 var (
-	answersV2 = []openapi.Answer{{Status: http.StatusOK, About: "The text, or no choice if there is none.", Types: []openapi.Content{openapi.JSON[answerV2](), openapi.Text("text/event-stream")}}}
-	answersV3 = []openapi.Answer{{Status: http.StatusOK, About: "The text, or no choice if there is none.", Types: []openapi.Content{openapi.JSON[answerV3](), openapi.Text("text/event-stream")}}}
+	answersV2 = answersOf(openapi.JSON[answerV2](), openapi.Text("text/event-stream"))
+	answersV3 = answersOf(openapi.JSON[answerV3](), openapi.Text("text/event-stream"))
+	answersV4 = answersOf(openapi.JSON[answerV3](), openapi.Events(eventStart, eventChunk, eventEnd))
 )
+
+func answersOf(types ...openapi.Content) []openapi.Answer {
+	return []openapi.Answer{{Status: http.StatusOK, About: "The text, or no choice if there is none.", Types: types}}
+}

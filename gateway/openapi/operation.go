@@ -54,9 +54,16 @@ func BodyOf[T any](kind schema.Kind[T]) func(*schema.Definitions) schema.Descrip
 // JSON is the content of answers that are a T.
 func JSON[T any]() Content { return Content{"application/json", Of[T]()} }
 
-// Text is the content of answers that are text of another type.
-func Text(contentType string) Content {
-	return Content{contentType, schema.Description{{Name: "type", Value: "string"}}}
+// Text is the content of answers that are any text of another type.
+func Text(contentType string) Content { return Content{contentType, schema.Description{}} }
+
+// Events is the content of answers that are server-sent events with these names. The schema is that
+// of one event, as tools for OpenAPI 3.1 have it.
+func Events(names ...string) Content {
+	return Content{"text/event-stream", append(typed("object"), schema.Keyword{Name: "properties", Value: schema.Description{
+		{Name: "event", Value: schema.Description{{Name: "enum", Value: names}}},
+		{Name: "data", Value: append(typed("string"), schema.Keyword{Name: "contentMediaType", Value: "application/json"})},
+	}}, schema.Keyword{Name: "required", Value: []string{"event", "data"}})}
 }
 
 var parameter = regexp.MustCompile(`[:*]([^/]+)`)

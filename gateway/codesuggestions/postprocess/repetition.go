@@ -41,7 +41,15 @@ func repeats(lines []string, period int) bool {
 	return hasLetters(lines[:period])
 }
 
-func withoutEnd(line string) string { return strings.TrimRight(line, " \t\r\n") }
+// withoutEnd is strings.TrimRight(line, " \t\r\n"), which would prepare a set of characters each
+// time: this runs for every line with every piece of a text.
+func withoutEnd(line string) string {
+	end := len(line)
+	for end > 0 && (line[end-1] == ' ' || line[end-1] == '\t' || line[end-1] == '\r' || line[end-1] == '\n') {
+		end--
+	}
+	return line[:end]
+}
 
 func hasLetters(block []string) bool {
 	letters := 0

@@ -22,6 +22,9 @@ type CompletionFilter struct {
 	begin int    // where the result begins in text, once begun
 	begun bool   // no fence at the beginning has to be waited for
 	sent  int    // bytes of the result that were returned
+
+	lines int  // bytes of text, up to the end of a line, in which a loop was looked for
+	loop  bool // there is one
 }
 
 // NewCompletionFilter returns a filter for the text that is to be inserted between prefix and
@@ -78,8 +81,11 @@ func (f *CompletionFilter) Ended() bool {
 	if !f.chains.Runs(TrimRepetition) {
 		return false
 	}
-	whole := text[:strings.LastIndexByte(text, '\n')+1] // the last line may go on
-	return trimRepetition(whole) != whole
+	// The last line may go on.
+	if end := strings.LastIndexByte(text, '\n') + 1; f.begin+end != f.lines {
+		f.lines, f.loop = f.begin+end, trimRepetition(text[:end]) != text[:end]
+	}
+	return f.loop
 }
 
 // findBeginning drops opening fences. It reports whether the beginning is known.
