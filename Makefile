@@ -40,7 +40,7 @@ run: build ## build all, fetch a small model (or MODEL=FILE), serve it on LISTEN
 	exec bin/aigw run --model "$$model" --listen '$(LISTEN)'
 
 .PHONY: build
-build: llama ## the program, as bin/aigw
+build: llama loader ## the program, as bin/aigw
 	@$(go_build) $(tags) -o bin/aigw ./cmd/aigw
 
 ##@ Check
@@ -79,6 +79,11 @@ bench: build peers model ## compare with llama-bench and llama-server on this ma
 	@go run ./bench -model "$$(third_party/smollm2/fetch.sh)" -bin bin $(BENCH)
 
 ##@ Parts
+
+# What every bundle begins with, and aigw therefore carries: static, without cgo.
+.PHONY: loader
+loader:
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o cmd/aigw/loader/aigw-loader ./cmd/aigw-loader
 
 .PHONY: llama
 llama: ready ## llama.cpp as static libraries tuned to this CPU

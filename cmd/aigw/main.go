@@ -57,7 +57,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Writer: stdout, ErrWriter: stderr,
 		Commands: []*cli.Command{
 			runCommand(), completeCommand(), tokenizeCommand(), modelsCommand(), docsCommand(), tokenCommand(),
-			configCommand(), doctorCommand(), versionCommand(),
+			configCommand(), doctorCommand(),
+			bundleCommand(), versionCommand(),
 		},
 		EnableBashCompletion: true,
 		// Errors are printed once, by run, and never end the process from inside a library.
