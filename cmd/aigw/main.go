@@ -58,7 +58,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Commands: []*cli.Command{
 			runCommand(), completeCommand(), tokenizeCommand(), modelsCommand(), docsCommand(), tokenCommand(),
 			configCommand(), doctorCommand(),
-			bundleCommand(), versionCommand(),
+			bundleCommand(), installSystemdCommand(), healthCommand(), completionCommand(), manCommand(),
+			versionCommand(),
 		},
 		EnableBashCompletion: true,
 		// Errors are printed once, by run, and never end the process from inside a library.
