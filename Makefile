@@ -67,7 +67,7 @@ lint: llama ## golangci-lint with the import rules of the architecture, shellche
 
 .PHONY: smoke-dl
 smoke-dl: llama-dl model ## the program with ggml's back ends as plug-ins: loads, chooses a CPU variant, completes
-	@$(go_build) -tags llama_dl -o bin/aigw-dl ./cmd/aigw
+	@CGO_LDFLAGS="-Wl,-rpath,$$PWD/third_party/llama.cpp/out/dl/lib" $(go_build) -tags llama_dl -o bin/aigw-dl ./cmd/aigw
 	.ci/smoke-dl bin/aigw-dl
 
 .PHONY: readme

@@ -15,6 +15,8 @@ type Info struct {
 	Backends    []string `json:"backends"`
 	CPUFeatures []string `json:"cpu_features"`
 	Devices     []Device `json:"devices"`
+	// CPUVariants are those of a build with plug-ins, best first; the first without a fault is in use.
+	CPUVariants []llama.Variant `json:"cpu_variants,omitempty"`
 }
 
 // Device is something that computes.
@@ -34,7 +36,7 @@ func About() (Info, error) {
 	b := llama.Info()
 	info := Info{
 		Llama: b.LlamaVersion, GGML: b.GGMLVersion, Linkage: b.Linkage, CUDA: b.CUDA,
-		Backends: b.Backends, CPUFeatures: b.CPUFeatures, Devices: []Device{},
+		Backends: b.Backends, CPUFeatures: b.CPUFeatures, Devices: []Device{}, CPUVariants: llama.Variants(),
 	}
 	for _, d := range b.Devices {
 		info.Devices = append(info.Devices, Device{d.Name, d.Description, d.Type.String(), d.FreeBytes, d.TotalBytes})

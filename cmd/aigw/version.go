@@ -35,10 +35,24 @@ func versionCommand() *cli.Command {
 			fmt.Fprintf(c.App.Writer, "aigw %s (%s)\nllama.cpp %s, ggml %s, linked %s\nback ends: %s\nCPU features: %s\n",
 				version, runtime.Version(), info.Llama, info.GGML, info.Linkage,
 				strings.Join(info.Backends, ", "), strings.Join(info.CPUFeatures, " "))
+			for _, v := range info.CPUVariants {
+				fmt.Fprintf(c.App.Writer, "CPU variant %s: %s\n", v.Name, variantState(v.Score, v.Fault))
+			}
 			for _, d := range info.Devices {
 				fmt.Fprintf(c.App.Writer, "device %s: %s, %d MiB\n", d.Name, d.Description, d.TotalBytes>>20)
 			}
 			return nil
 		},
 	}
+}
+
+// variantState says what a trial of a CPU variant showed.
+func variantState(score int, fault string) string {
+	switch {
+	case fault != "":
+		return "not used, failed its test: " + fault
+	case score == 0:
+		return "for other CPUs"
+	}
+	return fmt.Sprintf("works here, rated %d", score)
 }

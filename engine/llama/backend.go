@@ -1,6 +1,5 @@
 package llama
 
-// #include <stdlib.h>
 // #include "shim.h"
 import "C"
 
@@ -11,7 +10,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"unsafe"
 )
 
 // NUMA says how threads and memory are spread over the sockets of a machine.
@@ -48,7 +46,7 @@ var initState struct {
 //	void llama_backend_init(void);
 //	void llama_log_set(ggml_log_callback log_callback, void * user_data);
 //	ggml_abort_callback_t ggml_set_abort_callback(ggml_abort_callback_t callback);
-//	void ggml_backend_load_all_from_path(const char * dir_path);
+//	ggml_backend_reg_t ggml_backend_load(const char * path);
 //	void llama_numa_init(enum ggml_numa_strategy numa);
 func Init(o InitOptions) error {
 	initState.Lock()
@@ -60,18 +58,20 @@ func Init(o InitOptions) error {
 	if o.NUMA < NUMADisabled || o.NUMA > NUMAMirror {
 		return fmt.Errorf("initialise llama.cpp: unknown NUMA strategy %d", o.NUMA)
 	}
-	var dir *C.char
-	if dynamic && o.BackendDir != "" {
-		if info, err := os.Stat(o.BackendDir); err != nil {
-			return fmt.Errorf("initialise llama.cpp: folder of the back ends: %w", err)
-		} else if !info.IsDir() {
-			return fmt.Errorf("initialise llama.cpp: %s is not a folder; name the one that holds libggml-cpu-*.so", o.BackendDir)
+	if dynamic {
+		if o.BackendDir != "" {
+			if info, err := os.Stat(o.BackendDir); err != nil {
+				return fmt.Errorf("initialise llama.cpp: folder of the back ends: %w", err)
+			} else if !info.IsDir() {
+				return fmt.Errorf("initialise llama.cpp: %s is not a folder; name the one that holds libggml-cpu-*.so", o.BackendDir)
+			}
 		}
-		dir = C.CString(o.BackendDir)
-		defer C.free(unsafe.Pointer(dir))
+		if err := loadBackends(o.BackendDir, o.Logger); err != nil {
+			return err
+		}
 	}
 	var cerr C.aigw_error
-	if C.aigw_init(dynamic, dir, C.int32_t(o.NUMA), &cerr) != C.AIGW_OK {
+	if C.aigw_init(C.int32_t(o.NUMA), &cerr) != C.AIGW_OK {
 		return fmt.Errorf("initialise llama.cpp: %s", reason(&cerr))
 	}
 	initState.done.Store(true)

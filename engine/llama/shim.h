@@ -30,8 +30,13 @@ typedef struct {
 
 // --- process (shim_base.cpp) ---
 
-// backend_dir is used by dynamic builds only; NULL means the folder of the ggml library.
-int32_t aigw_init(bool dynamic, const char *backend_dir, int32_t numa, aigw_error *err);
+// Dynamic builds load their back ends before (aigw_backend_load).
+int32_t aigw_init(int32_t numa, aigw_error *err);
+// The file of the ggml library, whose folder has the plug-ins of dynamic builds (shim_variant.cpp).
+int32_t aigw_backend_dir(char *out, size_t size, aigw_error *err);
+int32_t aigw_backend_load(const char *path, aigw_error *err);
+// Whether the CPU back end at path works here: score 0 if it is for another CPU, the higher the better.
+int32_t aigw_backend_prove(const char *path, int32_t *score, aigw_error *err);
 int32_t aigw_backend_count(void);
 // Each aigw_*_name returns a string that llama.cpp owns and that lives as long as the process.
 const char *aigw_backend_name(int32_t i);

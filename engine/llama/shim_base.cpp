@@ -3,7 +3,6 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <dlfcn.h>
 #include <string>
 #include <unistd.h>
 
@@ -65,6 +64,11 @@ void on_abort(const char *message) {
 
 } // namespace
 
+void listen() {
+	ggml_set_abort_callback(on_abort);
+	llama_log_set(on_log, nullptr);
+}
+
 log_capture::log_capture(bool quiet) {
 	if (captured.depth++ == 0) {
 		captured.quiet = quiet;
@@ -79,27 +83,11 @@ const char *log_capture::text() const { return captured.text; }
 
 } // namespace aigw
 
-int32_t aigw_init(bool dynamic, const char *backend_dir, int32_t numa, aigw_error *err) {
+int32_t aigw_init(int32_t numa, aigw_error *err) {
 	return aigw::guard(err, [&]() -> int32_t {
-		ggml_set_abort_callback(aigw::on_abort);
-		llama_log_set(aigw::on_log, nullptr);
-		std::string dir = backend_dir ? backend_dir : "";
-		if (dynamic && ggml_backend_reg_count() == 0) {
-			if (dir.empty()) {
-				Dl_info info;
-				if (!dladdr((const void *)ggml_backend_reg_count, &info) || !info.dli_fname) {
-					aigw::set_error(err, "the folder of the ggml library is unknown; name the back ends' folder");
-					return AIGW_FAILED;
-				}
-				dir = info.dli_fname;
-				const size_t slash = dir.rfind('/');
-				dir = slash == std::string::npos ? "." : dir.substr(0, slash);
-			}
-			// Before llama_backend_init, which would look for plug-ins in the working directory.
-			ggml_backend_load_all_from_path(dir.c_str());
-		}
+		aigw::listen();
 		if (!ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU)) {
-			aigw::set_error(err, ("no CPU back end found in " + (dir.empty() ? "the program" : dir)).c_str());
+			aigw::set_error(err, "no CPU back end was loaded");
 			return AIGW_FAILED;
 		}
 		llama_backend_init();

@@ -69,6 +69,9 @@ class log_capture {
 	const char *text() const;
 };
 
+// Receives llama.cpp's log and its last words from now on.
+void listen();
+
 inline void set_error(aigw_error *err, const char *text) {
 	if (err) snprintf(err->text, sizeof err->text, "%s", text);
 }
