@@ -46,7 +46,8 @@ func run(ctx context.Context) error {
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return usagef("%s; see %s --help", err, os.Args[0])
 		},
-		Progress: progress,
+		Arguments: func(c *cli.Context) ([]string, error) { return c.Args().Slice(), nil },
+		Progress:  progress,
 	}
 	app := &cli.App{
 		Name: os.Args[0], Usage: "an aigw bundle: program, model and all that belongs to them in one file",

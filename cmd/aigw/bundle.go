@@ -17,7 +17,7 @@ import (
 )
 
 func bundleCommand() *cli.Command {
-	h := bundlecli.Host{Usagef: usagef, OnUsageError: onUsageError, Progress: bytesProgress, Call: "aigw bundle"}
+	h := bundlecli.Host{Usagef: usagef, OnUsageError: onUsageError, Arguments: positional, Progress: bytesProgress, Call: "aigw bundle"}
 	return &cli.Command{
 		Name:         "bundle",
 		Usage:        "one file for the way to a machine without a network",

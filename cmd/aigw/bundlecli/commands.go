@@ -5,9 +5,7 @@ package bundlecli
 import (
 	"crypto/ed25519"
 	"encoding/json"
-	"flag"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -22,6 +20,8 @@ type Host struct {
 	Usagef func(format string, args ...any) error
 	// OnUsageError replaces the library's answer to a wrong flag.
 	OnUsageError cli.OnUsageErrorFunc
+	// Arguments are the words of a call that are no flags.
+	Arguments func(c *cli.Context) ([]string, error)
 	// Progress shows how far a command is.
 	Progress func(c *cli.Context, what string) func(done, total int64)
 	// Self is the bundle that the program stands in; empty: a bundle is named by an argument.
@@ -133,9 +133,9 @@ func (h Host) Load() *cli.Command {
 
 // open opens the bundle that the command line means. Flags may also stand behind the name.
 func (h Host) open(c *cli.Context) (*bundle.Bundle, error) {
-	names, err := arguments(c)
+	names, err := h.Arguments(c)
 	if err != nil {
-		return nil, h.OnUsageError(c, err, true)
+		return nil, err
 	}
 	path := h.Self
 	switch {
@@ -155,38 +155,6 @@ func (h Host) open(c *cli.Context) (*bundle.Bundle, error) {
 		trust.Key = key
 	}
 	return bundle.Open(path, trust)
-}
-
-// arguments returns what is no flag. The library stops at the first such word; people do not.
-func arguments(c *cli.Context) ([]string, error) {
-	var names []string
-	for rest := c.Args().Slice(); len(rest) > 0; {
-		if !strings.HasPrefix(rest[0], "-") || rest[0] == "-" {
-			names, rest = append(names, rest[0]), rest[1:]
-			continue
-		}
-		set := flag.NewFlagSet(c.Command.Name, flag.ContinueOnError)
-		set.SetOutput(io.Discard)
-		for _, f := range c.Command.Flags {
-			if err := f.Apply(set); err != nil {
-				return nil, err
-			}
-		}
-		if err := set.Parse(rest); err != nil {
-			return nil, err
-		}
-		var failed error
-		set.Visit(func(f *flag.Flag) {
-			if err := c.Set(f.Name, f.Value.String()); err != nil {
-				failed = err
-			}
-		})
-		if failed != nil {
-			return nil, failed
-		}
-		rest = set.Args()
-	}
-	return names, nil
 }
 
 // bundleSummary is what --json prints of a bundle.
