@@ -56,11 +56,16 @@ func (o Options) calibrateOnce(ctx context.Context, m *llama.Model, base llama.C
 		return known, nil
 	}
 	log.Info("measuring which settings are fastest on this machine, once", "settings", len(open), "file", c.file)
+	began := time.Now()
 	var err error
 	if c.Chosen, c.Results, err = calibrate(ctx, m, base, open, cmp.Or(o.calibrationTime, calibrationTime)); err != nil {
 		return nil, err
 	}
 	c.When = time.Now().UTC().Truncate(time.Second)
+	if c.Results[0].Failed == errSlow.Error() {
+		log.Info("this machine was too slow or too busy to measure anything; defaults are taken, and the next start tries again", "seconds", time.Since(began).Round(time.Second).Seconds())
+		return c, nil
+	}
 	if err := c.write(); err != nil {
 		log.Warn("what was measured is not kept, and will be measured again at the next start; see that the folder can be written", "error", err)
 	}
