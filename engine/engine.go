@@ -28,6 +28,7 @@ type Engine struct {
 	set     settings
 	journal Journal // may be nil
 	plan    Plan
+	keep    *warm         // nil: prefixes end with the process
 	done    chan struct{} // closed when the loop has ended
 	wakeup  chan struct{} // has a value when the loop should look again
 	threads atomic.Int32  // that compute the step under way
@@ -89,7 +90,7 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 	}
 	e := newEngine(set, log)
 	e.model, e.vocab = model, newVocabulary(model.Vocab())
-	e.sampler, e.journal = e.vocab.newSampler, o.Journal
+	e.sampler, e.journal, e.keep = e.vocab.newSampler, o.Journal, o.warm(model)
 	open := func() (stepper, error) {
 		if o.Turn != nil { // a neighbour that computes would be measured, too
 			o.Turn.Lock()
@@ -129,6 +130,7 @@ func (e *Engine) open(model *llama.Model) (stepper, error) {
 	if err := errors.Join(warmUp(c, e.vocab), e.describe(c)); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
+	e.restoreWarm(c)
 	return c, nil
 }
 
@@ -155,6 +157,9 @@ func (e *Engine) start(open func() (stepper, error)) error {
 			return
 		}
 		e.loop()
+		e.mu.Lock()
+		e.saveWarm()
+		e.mu.Unlock()
 		if err := c.Close(); err != nil {
 			e.log.Error("closing the model's context", "error", err)
 		}

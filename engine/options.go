@@ -36,6 +36,12 @@ type Options struct {
 
 	KVSharing string // instance, user or off; empty: instance
 
+	// StateDir and KeepPrefixes let prefixes that several came back to outlive the process: a folder,
+	// and how many bytes of the cache are saved in it at most when the engine closes. The file holds
+	// people's code. 0 or no folder: nothing is saved.
+	StateDir     string
+	KeepPrefixes int
+
 	// CalibrationDir is a folder in which is kept which settings, of those left open, are fastest
 	// on this machine. Empty: nothing is measured, and defaults are taken.
 	CalibrationDir string

@@ -1,10 +1,14 @@
 package sched
 
+import "slices"
+
 // ids hands out the sequence ids of the cache. Running requests come first: what is left of
-// the ids after setting one aside for each possible row may be spent on retained prefixes.
+// the ids after setting one aside for each possible row may be spent on retained prefixes. They take
+// the lowest ids, prefixes the highest: llama.cpp saves only sequences whose id is below the number
+// of rows, so these are free when nothing runs.
 type ids struct {
-	free     []Seq // a stack; low ids on top
-	reserved int   // ids kept for rows that do not run yet
+	free     []Seq
+	reserved int // ids kept for rows that do not run yet
 }
 
 func newIDs(total, rows int) *ids {
@@ -15,16 +19,19 @@ func newIDs(total, rows int) *ids {
 	return p
 }
 
-func (p *ids) pop() Seq {
-	id := p.free[len(p.free)-1]
-	p.free = p.free[:len(p.free)-1]
+// take removes an id and returns it.
+func (p *ids) take(id Seq) Seq {
+	at := slices.Index(p.free, id)
+	last := len(p.free) - 1
+	p.free[at] = p.free[last]
+	p.free = p.free[:last]
 	return id
 }
 
-// live takes an id for a running request; there is one for each row.
+// live takes the lowest id for a running request; there is one for each row.
 func (p *ids) live() Seq {
 	p.reserved--
-	return p.pop()
+	return p.take(slices.Min(p.free))
 }
 
 func (p *ids) releaseLive(id Seq) {
@@ -37,7 +44,7 @@ func (p *ids) Retain() (Seq, bool) {
 	if len(p.free) <= p.reserved {
 		return 0, false
 	}
-	return p.pop(), true
+	return p.take(slices.Max(p.free)), true
 }
 
 // Release implements prefix.IDs.
