@@ -23,3 +23,8 @@ func calibrationDir(c *cli.Context) string {
 	}
 	return stateDir(c)
 }
+
+// keepPrefixesFlag lets popular prefixes outlive the process.
+func keepPrefixesFlag() cli.Flag {
+	return &cli.IntFlag{Name: "keep-prefixes", Usage: "keep up to that many `MIB` of what several prompts begin with in the state folder over a restart; the file holds people's code (0: keep nothing)", EnvVars: []string{"AIGW_KEEP_PREFIXES"}}
+}
