@@ -76,8 +76,11 @@ func (o Options) warm(m *llama.Model) *warm {
 
 // saveWarm runs on the loop's thread when the loop has ended.
 func (e *Engine) saveWarm() {
-	w := e.keep
-	s, ok := e.ctx.(saver)
+	w, c := e.keep, e.ctx
+	if t, ok := c.(turns); ok { // nothing is computed here
+		c = t.stepper
+	}
+	s, ok := c.(saver)
 	if w == nil || !ok || e.tainted {
 		return
 	}
