@@ -18,6 +18,7 @@ import (
 
 	"aigw/gateway/auth"
 	"aigw/gateway/codesuggestions"
+	"aigw/gateway/docsearch"
 	"aigw/gateway/limits"
 	"aigw/gateway/metrics"
 	"aigw/gateway/serving"
@@ -34,6 +35,7 @@ type Server struct {
 	limits  *limits.Limiter
 	code    *codesuggestions.Room
 	tokens  *usertoken.Room
+	docs    *docsearch.Room
 	engine  *gin.Engine
 	made    time.Time
 	http    *http.Server
@@ -73,6 +75,8 @@ func New(o Options) *Server {
 		NoCustomModels: o.NoCustomModels,
 	})
 	s.tokens = usertoken.New(o.Tokens)
+	o.Docs.Models = s.state
+	s.docs = docsearch.New(o.Docs)
 	for engine, models := range o.MaxConcurrent {
 		for model, most := range models {
 			s.metrics.Concurrency(engine, model, most)

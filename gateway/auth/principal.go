@@ -14,6 +14,8 @@ const (
 	GenerateCode UnitPrimitive = "generate_code"
 	// CodeSuggestions stood for both completion and generation before GitLab 17.6.
 	CodeSuggestions UnitPrimitive = "code_suggestions"
+	// DocumentationSearch is the right to search GitLab's documentation.
+	DocumentationSearch UnitPrimitive = "documentation_search"
 )
 
 // Claims is what a verified token says.
