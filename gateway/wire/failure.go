@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -51,9 +52,19 @@ func Failure(c *gin.Context, err error) {
 	}
 }
 
-// logFailure adds the reason to the request's log line.
+// CauseHeader tells whoever looks for the cause of a 503 what the log says, because GitLab's clients
+// want the same few words for all of them. It holds no text of a prompt.
+const CauseHeader = "X-Aigw-Cause"
+
+// logFailure adds the reason to the request's log line, and to the answer's headers.
 func logFailure(c *gin.Context, err error) {
 	requestlog.Add(c.Request.Context(), slog.String("model_exception_message", err.Error()))
+	c.Header(CauseHeader, strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return ' '
+		}
+		return r
+	}, err.Error()))
 }
 
 // Unavailable answers 503 and says when to try again; while a model loads, also how far it is.
