@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -17,9 +18,13 @@ type modelArgs struct {
 var (
 	_ cli.Generic    = (*modelArgs)(nil)
 	_ cli.Serializer = (*modelArgs)(nil)
+	_ flag.Getter    = (*modelArgs)(nil) // cli.Context.Value panics without it
 )
 
 func (a *modelArgs) String() string { return strings.Join(a.all, ", ") }
+
+// Get implements flag.Getter.
+func (a *modelArgs) Get() any { return a }
 
 // serialized begins what Serialize makes: cli copies the values of a flag to its other names.
 const serialized = "\x00models:"
