@@ -90,3 +90,27 @@ func TestRunAnswersACrowd(t *testing.T) {
 	everybody.Wait()
 	r.end()
 }
+
+// The checks with which GitLab's admin pages decide that a model works wait for 3 s (sections 1.2 and
+// 15.4 of the wire contract). What they ask for was computed before the server said that it is ready,
+// and there is text in the answer. The seconds are measured by `aigw doctor`, on a machine at rest.
+func TestRunPassesGitLabsChecks(t *testing.T) {
+	r := start(t, "--model", testmodel.Path(t), "--ctx", "4096")
+	r.wait("ready", func() bool { return r.get("/monitoring/ready") == http.StatusOK })
+	const file = `"current_file":{"file_name":"test.rb","content_above_cursor":"def hello_world","content_below_cursor":""}`
+	for i, more := range []string{
+		`"prompt_version":1,"telemetry":[]`,
+		`"prompt_version":2,"prompt":null,"model_provider":"litellm","model_name":"codestral","model_endpoint":"http://x.test/v1","model_api_key":"sesame","model_identifier":""`,
+		`"prompt_version":1,"model_provider":"litellm","model_name":"mistral","model_endpoint":"http://x.test/v1"`,
+	} {
+		got := r.post("/v2/code/completions", `{`+file+`,`+more+`}`)
+		var answer struct{ Choices []struct{ Text string } }
+		if err := json.Unmarshal([]byte(got.text), &answer); err != nil || got.status != http.StatusOK || len(answer.Choices) == 0 || strings.TrimSpace(answer.Choices[0].Text) == "" {
+			t.Errorf("%s: %d %s (%v)", more, got.status, got.text, err)
+		}
+		if timing := got.header.Get("Server-Timing"); i == 0 && (timing == "" || strings.Contains(timing, " 0 reused")) {
+			t.Errorf("the first check's prompt was not computed ahead: %s", timing)
+		}
+	}
+	r.end()
+}
