@@ -31,6 +31,7 @@ func TestCodeOptions(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv(test.variable, test.value)
+			set.Store(nil) // what a run of an earlier test had read
 			var o gateway.Options
 			err := codeOptions(&o)
 			if test.err != "" {
