@@ -50,7 +50,7 @@ func (s *Server) describe(router *gin.Engine, known []openapi.Operation) {
 
 // serve answers GET and HEAD of a path with a text. A path that is taken already keeps its meaning.
 func serve(router *gin.Engine, path, contentType string, text []byte, policy string) {
-	if slices.ContainsFunc(router.Routes(), func(r gin.RouteInfo) bool { return r.Path == path }) {
+	if slices.ContainsFunc(router.Routes(), func(r gin.RouteInfo) bool { return matches(r.Path, path) }) {
 		return
 	}
 	answer := func(c *gin.Context) {
