@@ -104,7 +104,7 @@ func TestPage(t *testing.T) {
 		if got.StatusCode != http.StatusOK || got.Header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.HasPrefix(got.Header.Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Fatalf("%d %v", got.StatusCode, got.Header)
 		}
-		for _, want := range []string{"/v4/code/suggestions", "content_above_cursor", "at most 100000 characters", "with prompt_version 2", "telemetry", "list of object", `href="/openapi.json"`, "1.2.3"} {
+		for _, want := range []string{"/v4/code/suggestions", "content_above_cursor", "at most 100000 characters", "with prompt_version 2", "<code>prompt_version</code> <span title=\"required\">*</span><td>2<td>", "telemetry", "list of object", `href="/openapi.json"`, "1.2.3"} {
 			if !strings.Contains(got.Text, want) {
 				t.Errorf("the page does not have %q", want)
 			}

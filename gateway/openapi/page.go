@@ -157,6 +157,9 @@ func typeName(d *schema.Definitions, shape schema.Description) string {
 		if one.Get("format") == "uri" {
 			name = "URL"
 		}
+		if values, ok := one.Get("enum").([]any); ok && name == "" {
+			name = fmt.Sprint(values[0]) // the version of a body
+		}
 		lax := len(names) > 0 && (names[0] == "integer" || names[0] == "number" || names[0] == "boolean") && name != "null"
 		if name == "" || lax || len(names) > 0 && names[len(names)-1] == name {
 			continue
