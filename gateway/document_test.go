@@ -175,7 +175,7 @@ func TestSchemathesis(t *testing.T) {
 	s.Ready(m)
 	examples := os.Getenv("AIGW_SCHEMATHESIS_EXAMPLES")
 	if examples == "" {
-		examples = "40"
+		examples = "20"
 	}
 	routes := os.Getenv("AIGW_SCHEMATHESIS_ROUTES")
 	if routes == "" {
