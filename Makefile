@@ -88,10 +88,12 @@ loader:
 .PHONY: llama
 llama: ready ## llama.cpp as static libraries tuned to this CPU
 	@third_party/llama.cpp/build.sh static
+	third_party/llama.cpp/jinja.sh static
 
 .PHONY: llama-dl
 llama-dl: ready ## llama.cpp as shared libraries with CPU variants chosen at run time
 	@third_party/llama.cpp/build.sh dl
+	third_party/llama.cpp/jinja.sh dl
 
 .PHONY: peers
 peers: ready ## llama-server, llama-bench and llama-tokenize of the same sources and flags, into bin/

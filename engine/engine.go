@@ -201,7 +201,7 @@ func (e *Engine) Close() error {
 	if e.model == nil {
 		return nil
 	}
-	return e.model.Close()
+	return errors.Join(e.vocab.closeTemplate(), e.model.Close())
 }
 
 // Vocabulary is the model's tokenizer.

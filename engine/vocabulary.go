@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"errors"
+	"sync"
+
 	"aigw/engine/llama"
 	"aigw/models"
 )
@@ -10,6 +13,9 @@ type Vocabulary struct {
 	v      *llama.Vocab
 	own    *llama.Model // loaded for the vocabulary alone; nil where an Engine owns the model
 	pieces []string     // bytes of every token, so that decoding needs no crossing into C
+
+	mu       sync.Mutex
+	template *Template // made when it is first asked for
 }
 
 func newVocabulary(v *llama.Vocab) *Vocabulary {
@@ -39,7 +45,7 @@ func (v *Vocabulary) Close() error {
 	if v.own == nil {
 		return nil
 	}
-	return v.own.Close()
+	return errors.Join(v.closeTemplate(), v.own.Close())
 }
 
 // Size is the number of tokens.

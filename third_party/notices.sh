@@ -67,6 +67,7 @@ mkdir -p "$(dirname "$out")"
 	printf 'aigw contains the software below. Each part is used under its own licence.\n\n'
 	section "Go runtime and standard library ($(go env GOVERSION))" "$goroot/LICENSE"
 	section "llama.cpp and ggml v$LLAMA_VERSION" "$src/LICENSE"
+	section "JSON for Modern C++, in llama.cpp's template engine" "$src/licenses/LICENSE-jsonhpp"
 	section "llamafile's matrix multiplication, in ggml" <(head_comment "$llamafile")
 	while IFS='|' read -r name terms; do
 		section "$name" <(printf '%s\n(The terms are those of the MIT licence above.)\n' "$terms")

@@ -136,11 +136,23 @@ func (m *modelFile) load(ctx context.Context, o engine.Options) (*loaded, error)
 	if m.what.Chat == models.NoChat {
 		return l, nil
 	}
-	if l.chat, err = models.ForChat(m.what, e.Vocabulary(), nil); err != nil {
+	if l.chat, err = chatCodec(m.what, e.Vocabulary()); err != nil {
 		o.Logger.Warn("the model serves without conversations", "reason", err)
 		l.chat = nil
 	}
 	return l, nil
+}
+
+// chatCodec lays out conversations for a model, by the template in its file where nothing better is known.
+func chatCodec(what models.Recognition, vocab *engine.Vocabulary) (models.ChatCodec, error) {
+	if what.Chat != models.ByTemplate {
+		return models.ForChat(what, vocab, nil)
+	}
+	template, err := vocab.Template()
+	if err != nil {
+		return nil, err
+	}
+	return models.ForChat(what, vocab, template)
 }
 
 // close frees the model. What goes wrong then can only be reported.

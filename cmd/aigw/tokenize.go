@@ -89,7 +89,7 @@ func (o *tokenized) chat(c *cli.Context, m *vocabulary) error {
 	if err := json.Unmarshal([]byte(text), &messages); err != nil {
 		return fmt.Errorf("%s: %w; a list like [{\"role\":\"user\",\"content\":\"Hi\"}] is expected", c.String("chat"), err)
 	}
-	codec, err := models.ForChat(m.file.what, m.vocab, nil)
+	codec, err := chatCodec(m.file.what, m.vocab)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@
 //	embedding.go          llama_get_embeddings_*
 //	sampler.go            llama_sampler_*
 //	grammar.go, gbnf.go   what a sampler may draw; ours, llama.cpp's aborts the process
+//	template.go           common/jinja
 //	state.go              llama_state_seq_*
 //	quantize.go           llama_model_quantize
 //	open.go               what is alive

@@ -40,6 +40,7 @@ var (
 	ErrNoSampler      = errors.New("row has no sampler")
 	ErrSampler        = errors.New("sampler is for a vocabulary of another size")
 	ErrSamplerOptions = errors.New("sampler option out of range")
+	ErrTemplate       = errors.New("chat template cannot be used")
 	ErrGrammar        = errors.New("grammar cannot be used")
 	ErrUnknownOp      = errors.New("unknown sequence operation")
 	ErrPartialCopy    = errors.New("a part of a sequence can be copied only in a unified cache")

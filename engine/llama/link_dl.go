@@ -9,7 +9,7 @@ package llama
 
 // #cgo CPPFLAGS: -I${SRCDIR}/../../third_party/llama.cpp/out/dl/include
 // #cgo CXXFLAGS: -O3 -std=c++17 -Wall -Wextra
-// #cgo LDFLAGS: -L${SRCDIR}/../../third_party/llama.cpp/out/dl/lib -lllama -lggml -lggml-base
+// #cgo LDFLAGS: -L${SRCDIR}/../../third_party/llama.cpp/out/dl/lib -laigw-jinja -lllama -lggml -lggml-base
 // #cgo LDFLAGS: -Wl,-rpath,$ORIGIN -Wl,-rpath,$ORIGIN/../lib
 // #cgo LDFLAGS: -lstdc++ -lm -lpthread -ldl
 import "C"

@@ -9,6 +9,7 @@ type Objects struct {
 	Contexts    int64
 	ThreadPools int64
 	Samplers    int64
+	Templates   int64
 }
 
 // Open returns what is alive now, counted where C objects are made and freed. It may be called
@@ -21,5 +22,6 @@ func Open() Objects {
 		Contexts:    int64(o.contexts),
 		ThreadPools: int64(o.pools),
 		Samplers:    int64(o.samplers),
+		Templates:   int64(o.templates),
 	}
 }

@@ -55,7 +55,7 @@ const char *aigw_ggml_commit(void);
 
 // Live objects, counted where they are made and freed.
 typedef struct {
-	int64_t models, contexts, pools, samplers;
+	int64_t models, contexts, pools, samplers, templates;
 } aigw_objects;
 void aigw_open_objects(aigw_objects *out);
 
@@ -130,6 +130,24 @@ int32_t aigw_tokenize(const aigw_model *m, const char *text, int32_t len, bool a
                       int32_t *tokens, int32_t cap, int32_t *n, aigw_error *err);
 int32_t aigw_detokenize(const aigw_model *m, const int32_t *tokens, int32_t n_tokens, bool remove_special,
                         bool unparse_special, char *text, int32_t cap, int32_t *n, aigw_error *err);
+
+// --- chat templates (shim_template.cpp) ---
+
+typedef struct aigw_template aigw_template;
+
+typedef struct {
+	bool tools;       // takes a list of tools
+	bool tool_calls;  // writes calls of the assistant
+	bool system_role; // takes messages of the system
+} aigw_template_caps;
+
+int32_t aigw_template_new(const char *source, int32_t len, const char *bos, const char *eos, aigw_template **out,
+                          aigw_template_caps *caps, aigw_error *err);
+void aigw_template_free(aigw_template *t);
+// messages holds, for each one, the lengths of role and content as two int32_t and then their bytes.
+// *text is to be given to aigw_free.
+int32_t aigw_template_render(const aigw_template *t, const char *messages, int32_t len, char **text, int32_t *n,
+                             aigw_error *err);
 
 // --- sampler (shim_sampler.cpp) ---
 

@@ -134,7 +134,7 @@ const char *aigw_ggml_version(void) { return ggml_version(); }
 const char *aigw_ggml_commit(void) { return ggml_commit(); }
 
 void aigw_open_objects(aigw_objects *out) {
-	*out = {aigw::live.models, aigw::live.contexts, aigw::live.pools, aigw::live.samplers};
+	*out = {aigw::live.models, aigw::live.contexts, aigw::live.pools, aigw::live.samplers, aigw::live.templates};
 }
 
 void aigw_log_test(int32_t level, const char *text) {

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -50,7 +51,7 @@ namespace aigw {
 
 // Live objects by kind; incremented where llama.cpp's object is made.
 struct counters {
-	std::atomic<int64_t> models{0}, contexts{0}, pools{0}, samplers{0};
+	std::atomic<int64_t> models{0}, contexts{0}, pools{0}, samplers{0}, templates{0};
 };
 extern counters live;
 
@@ -92,6 +93,10 @@ template <typename F> int32_t guard(aigw_error *err, F &&f, bool quiet = false) 
 	if (code != AIGW_OK && err && !err->text[0]) set_error(err, log.text());
 	return code;
 }
+
+// Runs f on a thread of its own with that much stack, and throws what f throws. What is not touched of
+// the stack costs address space only.
+void run_with_stack(size_t bytes, const std::function<void()> &f);
 
 // Draws one token from n_vocab logits, which are changed meanwhile and restored.
 // candidates is scratch for n_vocab entries, shared by the samplers of a context. Returns an AIGW_ROW_.

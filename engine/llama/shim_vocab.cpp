@@ -20,18 +20,24 @@ constexpr int32_t own_stack_from = 1 << 10; // bytes of text; less fits into any
 constexpr size_t stack_per_byte = 2 << 10;
 constexpr size_t stack_base = 1u << 20;
 
-void run_with_stack(int32_t text_bytes, const std::function<void()> &f) {
+void with_stack_for(int32_t text_bytes, const std::function<void()> &f) {
 	if (text_bytes < own_stack_from) {
 		f();
 		return;
 	}
+	aigw::run_with_stack(stack_base + (size_t)text_bytes * stack_per_byte, f);
+}
+
+} // namespace
+
+void aigw::run_with_stack(size_t bytes, const std::function<void()> &f) {
 	struct call {
 		const std::function<void()> *f;
 		std::exception_ptr thrown;
 	} c = {&f, nullptr};
 	pthread_attr_t attr;
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, stack_base + (size_t)text_bytes * stack_per_byte);
+	pthread_attr_setstacksize(&attr, bytes);
 	pthread_t thread;
 	const int rc = pthread_create(
 	    &thread, &attr,
@@ -46,12 +52,10 @@ void run_with_stack(int32_t text_bytes, const std::function<void()> &f) {
 	    },
 	    &c);
 	pthread_attr_destroy(&attr);
-	if (rc != 0) throw std::bad_alloc(); // too little address space for so long a text
+	if (rc != 0) throw std::bad_alloc(); // too little address space
 	pthread_join(thread, nullptr);
 	if (c.thrown) std::rethrow_exception(c.thrown);
 }
-
-} // namespace
 
 int32_t aigw_vocab_read(const aigw_model *m, aigw_vocab_table *out, aigw_error *err) {
 	return aigw::guard(err, [&]() -> int32_t {
@@ -105,7 +109,7 @@ const char *aigw_vocab_text(const aigw_model *m, int32_t token) {
 int32_t aigw_tokenize(const aigw_model *m, const char *text, int32_t len, bool add_special, bool parse_special,
                       int32_t *tokens, int32_t cap, int32_t *n, aigw_error *err) {
 	return aigw::guard(err, [&]() -> int32_t {
-		run_with_stack(len, [&] {
+		with_stack_for(len, [&] {
 			*n = llama_tokenize(m->vocab, text, len, tokens, cap, add_special, parse_special);
 		});
 		return AIGW_OK;

@@ -202,6 +202,14 @@ func (v *Vocab) Attr(t Token) TokenAttr {
 	return v.attrs[t]
 }
 
+// ChatTemplate returns the Jinja template of the model's file that is used where no other is named.
+func (v *Vocab) ChatTemplate() (string, bool) {
+	if v.model == nil {
+		return "", false
+	}
+	return v.model.ChatTemplate("")
+}
+
 // Pieces returns the bytes that each token stands for in a text, special tokens spelled out. A
 // piece need not be whole UTF-8. It is not to be changed.
 func (v *Vocab) Pieces() []string { return v.pieces }
