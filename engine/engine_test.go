@@ -110,7 +110,7 @@ func TestASmallContext(t *testing.T) {
 // A client that hangs up in the middle of a long prompt frees its cells with the next step, and
 // the step under way ends early.
 func TestAHangUpFreesItsCells(t *testing.T) {
-	e := loadReal(t, Options{Context: 4096})
+	e := loadReal(t, Options{Context: 4096, Batch: 256})
 	ids := tokenize(t, e, strings.Repeat("All work and no play makes Jack a dull boy. ", 300))[:3000]
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan error)

@@ -115,14 +115,14 @@ func (v *Vocabulary) newSampler(req Request) (*llama.Sampler, error) {
 
 // patience is how long requests of each class wait for their turn, in multiples of Options.MaxWait:
 // what comes later is of no use to somebody who types, and of some to somebody who reads.
-var patience = [sched.Classes]time.Duration{sched.Completion: 1, sched.Generation: 3, sched.Chat: 6, sched.Background: 60}
+var patience = [sched.Classes]int{sched.Completion: 1, sched.Generation: 3, sched.Chat: 6, sched.Background: 60}
 
 // deadline is when a request is given up if its turn has not come.
 func (e *Engine) deadline(ctx context.Context, class Class, now time.Time) time.Time {
 	if class < 0 || class >= sched.Classes {
 		return time.Time{} // the scheduler refuses it
 	}
-	at := now.Add(e.set.maxWait * patience[class])
+	at := now.Add(e.set.maxWait * time.Duration(patience[class]))
 	if end, ok := ctx.Deadline(); ok && end.Before(at) {
 		return end
 	}

@@ -39,7 +39,9 @@ func windowPrompts() (prompts [][]models.Token) {
 	}
 	head := draw(5 * testmodel.TinyWindow)
 	for i, common := range []int{160, 160, 155, 130, 100, 64, 33, 31, 10, 0} {
-		prompts = append(prompts, append(head[:common:common], draw(max(1, 160-common)+i)...))
+		p := append(head[:common:common], draw(max(1, 160-common)+i)...)
+		copy(p[len(p)-4:], p[len(p)-44:]) // what followed there is a guess, and a wrong one
+		prompts = append(prompts, p)
 	}
 	return prompts
 }

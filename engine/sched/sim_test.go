@@ -138,7 +138,7 @@ func (s *sim) act(p *person) {
 	wait := func(low, high time.Duration) time.Duration {
 		return low + time.Duration(p.random.Int64N(int64(high-low)))
 	}
-	next := time.Duration(0)
+	var next time.Duration
 	switch n := p.random.IntN(100); {
 	case n < 94: // a pause in typing: a completion, and what it would answer before is of no use
 		if s.open[p.current] != nil {
