@@ -8,7 +8,6 @@ import (
 
 	"aigw/gateway/auth"
 	"aigw/gateway/codesuggestions/postprocess"
-	"aigw/gateway/docsearch"
 	"aigw/gateway/featureflags"
 	"aigw/gateway/limits"
 	"aigw/gateway/serving"
@@ -33,8 +32,6 @@ type Options struct {
 	OpenAPIPath, DocsPath, RedocPath string
 	// Tokens says how tokens for editors are made; without a key none are.
 	Tokens usertoken.Options
-	// Docs says where documentation is searched.
-	Docs docsearch.Options
 
 	// DisallowedFlags are the feature flags that GitLab may not switch on.
 	DisallowedFlags featureflags.Disallowed
@@ -76,6 +73,12 @@ type Options struct {
 	// then is the answer, if there is any. 0 does not end it. GitLab's check of a self-hosted model
 	// waits for 3 s, and nobody waits longer for the end of his line.
 	CompletionTime time.Duration
+	// AnswerTime is how long an answer of chat may take that is not streamed; what there is by then is
+	// the answer. 0 is 28 s: GitLab waits for 30.
+	AnswerTime time.Duration
+	// FreeChat lets turns of Duo Chat's agent be written without the grammar that keeps them in the form
+	// that can be read.
+	FreeChat bool
 	// DrainTimeout is how long running requests are waited for on shutdown; 0 is 8 s, which fits
 	// into the 10 s that Docker gives a container.
 	DrainTimeout time.Duration
@@ -93,6 +96,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.IdleTimeout, 120*time.Second)
 	setDefault(&o.WriteTimeout, 30*time.Second)
 	setDefault(&o.InferenceTimeout, 55*time.Second)
+	setDefault(&o.AnswerTime, 28*time.Second)
 	setDefault(&o.DrainTimeout, 8*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.Default()

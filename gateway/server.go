@@ -17,12 +17,15 @@ import (
 	"golang.org/x/net/netutil"
 
 	"aigw/gateway/auth"
+	"aigw/gateway/chat"
+	"aigw/gateway/chat/agent"
 	"aigw/gateway/codesuggestions"
-	"aigw/gateway/docsearch"
+	"aigw/gateway/conversation"
 	"aigw/gateway/limits"
 	"aigw/gateway/metrics"
 	"aigw/gateway/serving"
 	"aigw/gateway/usertoken"
+	"aigw/gateway/xray"
 )
 
 // Server is the gateway. It is made by New, serves until it is shut down, and cannot be started
@@ -34,8 +37,10 @@ type Server struct {
 	auth    *auth.Authenticator
 	limits  *limits.Limiter
 	code    *codesuggestions.Room
+	chat    *chat.Room
+	agent   *agent.Room
+	xray    *xray.Room
 	tokens  *usertoken.Room
-	docs    *docsearch.Room
 	engine  *gin.Engine
 	made    time.Time
 	http    *http.Server
@@ -74,9 +79,19 @@ func New(o Options) *Server {
 		WholeAnswers:   o.WholeAnswers,
 		NoCustomModels: o.NoCustomModels,
 	})
+	conversations := conversation.New(conversation.Options{
+		Models:         s.state,
+		Metrics:        s.metrics,
+		Gap:            o.InferenceTimeout,
+		Whole:          o.AnswerTime,
+		WriteTimeout:   o.WriteTimeout,
+		WholeAnswers:   o.WholeAnswers,
+		NoCustomModels: o.NoCustomModels,
+	})
+	s.chat = chat.New(conversations)
+	s.agent = agent.New(conversations, !o.FreeChat)
+	s.xray = xray.New(conversations)
 	s.tokens = usertoken.New(o.Tokens)
-	o.Docs.Models = s.state
-	s.docs = docsearch.New(o.Docs)
 	for engine, models := range o.MaxConcurrent {
 		for model, most := range models {
 			s.metrics.Concurrency(engine, model, most)

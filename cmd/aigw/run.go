@@ -43,7 +43,7 @@ func runCommand() *cli.Command {
 
 // runFlags are the settings of the server, on the command line and in the file of --config.
 func runFlags() []cli.Flag {
-	return append(slices.Concat(modelFlags(), modelSetFlags(), authFlags(), tlsFlags(), limitFlags(), docsFlags()),
+	return append(slices.Concat(modelFlags(), modelSetFlags(), authFlags(), tlsFlags(), limitFlags()),
 		configFlag(), superviseFlag(),
 		&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the API", DefaultText: "127.0.0.1:5052", EnvVars: []string{"AIGW_LISTEN"}},
 		&cli.StringFlag{Name: "metrics-listen", Usage: "`ADDRESS` of the Prometheus metrics", DefaultText: "127.0.0.1:8082", EnvVars: []string{"AIGW_METRICS_LISTEN"}},
@@ -58,6 +58,7 @@ func runFlags() []cli.Flag {
 		&cli.IntFlag{Name: "draft-tokens", Value: engine.DefaultDraft, Usage: "most tokens of a step that are guessed from what the text repeats (0: none)", EnvVars: []string{"AIGW_DRAFT_TOKENS"}},
 		&cli.DurationFlag{Name: "step-time", Usage: "how long a step may take while somebody's answer is being written", DefaultText: "100ms, 35ms with a GPU", EnvVars: []string{"AIGW_STEP_TIME"}},
 		&cli.DurationFlag{Name: "completion-time", Value: 2500 * time.Millisecond, Usage: "how long a completion that is not streamed is written; what there is by then is the answer (0: to its end)", EnvVars: []string{"AIGW_COMPLETION_TIME"}},
+		&cli.StringFlag{Name: "chat-grammar", Value: "auto", Usage: "keep turns of Duo Chat in the form that GitLab reads, by a grammar: auto, or off", EnvVars: []string{"AIGW_CHAT_GRAMMAR"}},
 		&cli.BoolFlag{Name: "strict-models", Usage: "refuse requests that name a model which is not loaded, instead of answering with the nearest that is", EnvVars: []string{"AIGW_STRICT_MODELS"}},
 		&cli.Int64Flag{Name: "max-body", Value: 10 << 20, Usage: "largest request body in `BYTES`", EnvVars: []string{"AIGW_MAX_BODY"}},
 		&cli.IntFlag{Name: "max-header", Value: 64 << 10, Usage: "largest request header in `BYTES`", EnvVars: []string{"AIGW_MAX_HEADER"}},
@@ -106,7 +107,6 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	docs := newDocsServer(c, log.Logger, &options)
 	own, err := ownCertificate(c)
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func serve(c *cli.Context) error {
 	if own != nil {
 		options.TLS, scheme = own.Config(), "https://"
 	}
-	s := &server{cli: c, log: log.Logger, gateway: gateway.New(options), models: chosen, ring: ring, docs: docs, ports: ports, url: scheme + ports.api.Addr().String()}
+	s := &server{cli: c, log: log.Logger, gateway: gateway.New(options), models: chosen, ring: ring, ports: ports, url: scheme + ports.api.Addr().String()}
 	s.reloader = newReloader(c, log, s.gateway, ring, own)
 	log.Info("listening", "url", s.url, "metrics", "http://"+ports.metrics.Addr().String()+"/metrics", "version", version, "pid", os.Getpid())
 	if options.Auth.BypassWarning() == "" && noIssuer(c) {
@@ -133,7 +133,6 @@ type server struct {
 	gateway *gateway.Server
 	models  *modelSet
 	ring    *keyring.Ring
-	docs    *docsServer
 	ports   *ports
 	url     string
 
@@ -146,7 +145,6 @@ func (s *server) run(ctx context.Context) error {
 	defer cancel(nil)
 	runKeys(ctx, s.cli, s.ring)
 	go s.reloader.run(ctx)
-	docsEnded := s.docs.start(ctx)
 	served := make(chan error, 2)
 	go func() { served <- s.gateway.Serve(ctx, s.ports.api) }()
 	go func() { served <- s.gateway.ServeMetrics(ctx, s.ports.metrics) }()
@@ -163,7 +161,6 @@ func (s *server) run(ctx context.Context) error {
 			cancel(err)
 		}
 	}
-	docsEnded()
 	for _, m := range loaded {
 		failure = errors.Join(failure, m.engine.Close())
 	}
@@ -211,19 +208,23 @@ func gatewayOptions(c *cli.Context) (gateway.Options, error) {
 		MaxConnections: c.Int("max-connections"),
 		DrainTimeout:   c.Duration("drain-timeout"),
 		CompletionTime: c.Duration("completion-time"),
+		FreeChat:       c.String("chat-grammar") == "off",
 	}
 	err := errors.Join(limitOptions(c, &o), codeOptions(&o), docsOptions(&o))
 	return o, err
 }
 
 func checkRunFlags(c *cli.Context) error {
-	for _, name := range []string{"parallel", "queue", "batch", "slice", "max-header", "max-connections", "docs-tokens"} {
+	for _, name := range []string{"parallel", "queue", "batch", "slice", "max-header", "max-connections"} {
 		if n := c.Int(name); n < 1 {
 			return usagef("--%s %d: at least 1 is needed", name, n)
 		}
 	}
 	if v := c.String("supervise"); v != "on" && v != "off" {
 		return usagef("--supervise %q: on or off", v)
+	}
+	if v := c.String("chat-grammar"); v != "auto" && v != "off" {
+		return usagef("--chat-grammar %q: auto or off", v)
 	}
 	if n := c.Int("draft-tokens"); n < 0 {
 		return usagef("--draft-tokens %d: 0 or more are needed", n)

@@ -14,8 +14,17 @@ const (
 	GenerateCode UnitPrimitive = "generate_code"
 	// CodeSuggestions stood for both completion and generation before GitLab 17.6.
 	CodeSuggestions UnitPrimitive = "code_suggestions"
-	// DocumentationSearch is the right to search GitLab's documentation.
-	DocumentationSearch UnitPrimitive = "documentation_search"
+
+	DuoChat              UnitPrimitive = "duo_chat"
+	DocumentationSearch  UnitPrimitive = "documentation_search"
+	ExplainVulnerability UnitPrimitive = "explain_vulnerability"
+	SummarizeComments    UnitPrimitive = "summarize_comments"
+	TroubleshootJob      UnitPrimitive = "troubleshoot_job"
+	AskBuild             UnitPrimitive = "ask_build"
+	AskCommit            UnitPrimitive = "ask_commit"
+	AskEpic              UnitPrimitive = "ask_epic"
+	AskIssue             UnitPrimitive = "ask_issue"
+	AskMergeRequest      UnitPrimitive = "ask_merge_request"
 )
 
 // Claims is what a verified token says.

@@ -275,6 +275,10 @@ func (k union[T]) describe(d *Definitions) Description {
 	return anyOf(all...)
 }
 
+func (k withMember[T]) describe(d *Definitions) Description {
+	return anyOf(d.of(k.with), d.of(k.without))
+}
+
 // describe adds the discriminator to the cases that do not have it as a member of their own.
 func (k tagged[T]) describe(d *Definitions) Description {
 	var all []Description

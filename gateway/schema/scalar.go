@@ -118,6 +118,17 @@ func Literal(values ...string) Kind[string] {
 	return choice{"literal_error", values, expected(values)}
 }
 
+// Members accepts some members of a Python enumeration, given as name and value, where the original
+// lists them as literals. Messages show them as Python does: <Kind.NAME: 'value'>.
+func Members(enum string, namesAndValues ...string) Kind[string] {
+	var values, shown []string
+	for i := 0; i+1 < len(namesAndValues); i += 2 {
+		values = append(values, namesAndValues[i+1])
+		shown = append(shown, "<"+enum+"."+namesAndValues[i]+": '"+namesAndValues[i+1]+"'>")
+	}
+	return choice{"literal_error", values, listed(shown)}
+}
+
 type choice struct {
 	errorType string
 	values    []string
@@ -132,11 +143,15 @@ func expected(values []string) string {
 		r.quoted(value)
 		quoted[i] = r.String()
 	}
-	last := len(quoted) - 1
+	return listed(quoted)
+}
+
+func listed(shown []string) string {
+	last := len(shown) - 1
 	if last == 0 {
-		return quoted[0]
+		return shown[0]
 	}
-	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
+	return strings.Join(shown[:last], ", ") + " or " + shown[last]
 }
 
 func (k choice) read(c *checker, v Value) (string, bool) {

@@ -126,3 +126,24 @@ func (k union[T]) read(c *checker, v Value) (T, bool) {
 	var none T
 	return none, false
 }
+
+// WithMember reads objects that have a member by one kind, and everything else by another.
+func WithMember[T any](name string, with, without Kind[T]) Kind[T] {
+	return withMember[T]{name, with, without}
+}
+
+type withMember[T any] struct {
+	name          string
+	with, without Kind[T]
+}
+
+func (k withMember[T]) read(c *checker, v Value) (T, bool) {
+	if v.kind() == object {
+		for name := range v.members() {
+			if key, _ := name.text(); key == k.name {
+				return k.with.read(c, v)
+			}
+		}
+	}
+	return k.without.read(c, v)
+}
