@@ -71,6 +71,8 @@ func startFakeGitLab(t *testing.T, tls bool) *fakeGitLab {
 // A fault turns exactly the check red that is about it, and what it does not concern stays green.
 func TestDoctorFindsEachFault(t *testing.T) {
 	t.Chdir(t.TempDir())
+	healthCheckWaits = time.Hour
+	t.Cleanup(func() { healthCheckWaits = 3 * time.Second })
 	g, secure := startFakeGitLab(t, false), startFakeGitLab(t, true)
 	late := startFakeGitLab(t, false)
 	late.clock = -time.Hour

@@ -57,7 +57,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Writer: stdout, ErrWriter: stderr,
 		Commands: []*cli.Command{
 			runCommand(), completeCommand(), tokenizeCommand(), modelsCommand(), docsCommand(), tokenCommand(),
-			configCommand(), doctorCommand(),
+			configCommand(), doctorCommand(), explainCommand(), supportCommand(),
 			bundleCommand(), installSystemdCommand(), healthCommand(), completionCommand(), manCommand(),
 			versionCommand(),
 		},
