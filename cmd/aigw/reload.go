@@ -34,6 +34,9 @@ type reloader struct {
 }
 
 func newReloader(c *cli.Context, log *logger, g *gateway.Server, ring *keyring.Ring, own *certificate.Holder) *reloader {
+	if err := countCertificate(g, own); err != nil {
+		log.Error("the end of the certificate is not among the metrics", "error", err)
+	}
 	return &reloader{cli: c, log: log, gateway: g, ring: ring, certificate: own, settings: settingsByName(c)}
 }
 

@@ -162,7 +162,7 @@ func supportMachine(*cli.Context) ([]byte, error) {
 	}
 	text, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
-		return out.Bytes(), nil
+		text = []byte(err.Error())
 	}
 	first, _, _ := strings.Cut(string(text), "\n\n")
 	fmt.Fprintf(&out, "== /proc/cpuinfo, the first of %d\n%s\n", strings.Count(string(text), "processor\t"), first)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"aigw/gateway"
 	"aigw/gateway/certificate"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/urfave/cli/v2"
 )
 
@@ -32,4 +34,14 @@ func checkTLSFlags(c *cli.Context) error {
 		return usagef("--tls-cert and --tls-key belong together, and --tls-client-ca to them: name both")
 	}
 	return nil
+}
+
+// countCertificate shows on the page of metrics when the certificate ends.
+func countCertificate(g *gateway.Server, own *certificate.Holder) error {
+	if own == nil {
+		return nil
+	}
+	return g.AddMetrics(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "aigw_tls_certificate_expiry_timestamp_seconds", Help: "When the certificate of the API ends, in Unix seconds.",
+	}, func() float64 { return float64(own.Expires().Unix()) }))
 }
