@@ -78,6 +78,24 @@ readme: build ## run the README's commands against a gateway started by `make ru
 bench: build peers model ## compare with llama-bench and llama-server on this machine (BENCH="-n 2 -only engine")
 	@go run ./bench -model "$$(third_party/smollm2/fetch.sh)" -bin bin $(BENCH)
 
+##@ Packages
+
+.PHONY: tree
+tree: ready ## what a release holds, for any CPU of this kind, as bin/tree (AIGW_CPU_VARIANTS="sse42 haswell")
+	@VERSION='$(VERSION)' deploy/tree.sh bin/tree
+
+.PHONY: dist
+dist: tree ## the release as an archive with the same bytes every time, into bin/
+	@deploy/dist.sh bin/tree bin
+
+.PHONY: image-test
+image-test: model ## bin/tree in a container image on a debootstrap base, started and asked (as root)
+	@.ci/image-test
+
+.PHONY: helm-test
+helm-test: ## the Helm chart: golden files, strict types, lint, schema
+	@.ci/helm-test
+
 ##@ Parts
 
 # What every bundle begins with, and aigw therefore carries: static, without cgo.

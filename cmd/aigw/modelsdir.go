@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -25,7 +27,7 @@ func (s *modelSet) readFolder(c *cli.Context, log *slog.Logger) (map[string]stri
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("--models-dir: %w", plainPathError(err))
+		return nil, fmt.Errorf("--models-dir: %w%s", plainPathError(err), mountHint(dir, err))
 	}
 	found := map[string]string{}
 	files := 0
@@ -52,10 +54,23 @@ func (s *modelSet) readFolder(c *cli.Context, log *slog.Logger) (map[string]stri
 		}
 		found[m.name] = m.path
 	}
+	if files == 0 && len(s.files) == 0 {
+		// A container is often started before its volume is filled: GitLab's checks should answer then.
+		log.Warn("no model: put one in " + dir + " and start again")
+		return nil, nil
+	}
 	if len(s.files) == 0 {
 		return nil, fmt.Errorf("--models-dir %s: none of its %d GGUF files can be used; put models there, or name one with --model FILE", dir, files)
 	}
 	return found, nil
+}
+
+// mountHint says what to do about a folder that this user may not read, which in containers has two reasons.
+func mountHint(dir string, err error) string {
+	if !errors.Is(err, fs.ErrPermission) {
+		return ""
+	}
+	return fmt.Sprintf(" for user %d: on the host, chown -R %d the folder that is mounted on %s, and where SELinux is on, mount it with :Z", os.Getuid(), os.Getuid(), dir)
 }
 
 // inFolder finds the file of a folder that a name of LiteLLM's means: the file's own, or the only

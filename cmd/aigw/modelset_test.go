@@ -89,7 +89,7 @@ func TestChooseModels(t *testing.T) {
 		"role without a model":    {args: []string{"--chat-model", "alpha"}, says: "no model is loaded; name it with --model FILE, too"},
 		"a role that it cannot":   {args: []string{"--model", "a=" + first, "--chat-model", "a"}, says: "--chat-model a: it cannot chat: this is a base model, which continues text and does not answer; use the instruct model of the family. It can be --completion-model or --generation-model: a: family generic"},
 		"no folder":               {args: []string{"--models-dir", filepath.Join(dir, "none")}, says: "no such file"},
-		"a folder without models": {args: []string{"--models-dir", t.TempDir()}, says: "none of its 0 GGUF files can be used"},
+		"a folder without models": {args: []string{"--models-dir", filepath.Dir(write(t, "rubbish.gguf", "rubbish"))}, says: "none of its 1 GGUF files can be used"},
 		"unknown stored":          {args: []string{"--model", "mistrall"}, says: `did you mean "mistral"?`},
 	} {
 		t.Run(name, func(t *testing.T) {

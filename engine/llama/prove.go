@@ -7,6 +7,7 @@ import "C"
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,7 +15,7 @@ import (
 	"unsafe"
 )
 
-// A process that chooseVariant started does nothing but try one variant, whatever program it is: the
+// A process that chooseVariants started does nothing but try one variant, whatever program it is: the
 // gateway, a test, the benchmark. What comes of it is printed, or is a signal that ends it.
 func init() {
 	file := os.Getenv(proveVariable)
@@ -52,7 +53,7 @@ func loadBackends(dir string, log *slog.Logger) error {
 		}
 		dir = filepath.Dir(C.GoString((*C.char)(unsafe.Pointer(&path[0]))))
 	}
-	cpu, err := chooseVariant(context.Background(), dir, log)
+	variants, err := chooseVariants(context.Background(), dir, log)
 	if err != nil {
 		return fmt.Errorf("initialise llama.cpp: %w", err)
 	}
@@ -65,10 +66,16 @@ func loadBackends(dir string, log *slog.Logger) error {
 			log.Warn("a back end cannot be used here; the CPU computes instead", "file", filepath.Base(file), "reason", err)
 		}
 	}
-	if err := loadBackend(cpu); err != nil {
-		return fmt.Errorf("initialise llama.cpp: %s: %w", cpu, err)
+	// ggml refuses a variant for another CPU. Under an emulator that can be the best one: what proved it ran
+	// beside the emulator, or was remembered from before.
+	var refused error
+	for _, file := range variants {
+		if err = loadBackend(file); err == nil {
+			return nil
+		}
+		refused = errors.Join(refused, fmt.Errorf("initialise llama.cpp: %s: %w", file, err))
 	}
-	return nil
+	return refused
 }
 
 func loadBackend(file string) error {

@@ -58,45 +58,48 @@ func Variants() []Variant {
 	return slices.Clone(chosen.variants)
 }
 
-// chooseVariant returns the file of the best variant in dir that works.
-func chooseVariant(ctx context.Context, dir string, log *slog.Logger) (string, error) {
+// chooseVariants returns the files of the variants in dir that work, best first.
+func chooseVariants(ctx context.Context, dir string, log *slog.Logger) ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "libggml-cpu-*.so"))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if len(files) == 0 {
 		// A build without variants has one back end.
 		if one := filepath.Join(dir, "libggml-cpu.so"); fileExists(one) {
-			return one, nil
+			return []string{one}, nil
 		}
-		return "", fmt.Errorf("no CPU back end (libggml-cpu-*.so) in %s; name its folder with --backend-dir", dir)
+		return nil, fmt.Errorf("no CPU back end (libggml-cpu-*.so) in %s; name its folder with --backend-dir", dir)
 	}
 	memory := variantMemory(files)
 	variants, known := memory.read()
 	if !known {
 		variants = proveAll(ctx, files)
 		if err := ctx.Err(); err != nil {
-			return "", err
+			return nil, err
 		}
 		memory.write(variants)
 	}
 	chosen.Lock()
 	chosen.variants = variants
 	chosen.Unlock()
-	var faults []string
+	var works, faults []string
 	for _, v := range variants {
 		switch {
 		case v.Fault != "":
 			log.Warn("a CPU variant is not used: it failed its test on this machine", "variant", v.Name, "fault", v.Fault)
 			faults = append(faults, v.Name+": "+v.Fault)
 		case v.Score > 0:
-			return v.File, nil
+			works = append(works, v.File)
 		}
 	}
-	if len(faults) > 0 {
-		return "", fmt.Errorf("no CPU variant in %s works here (%s)", dir, strings.Join(faults, "; "))
+	if len(works) > 0 {
+		return works, nil
 	}
-	return "", fmt.Errorf("none of the CPU variants in %s is for this CPU; this program was built without the variant x64, which every CPU runs", dir)
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("no CPU variant in %s works here (%s)", dir, strings.Join(faults, "; "))
+	}
+	return nil, fmt.Errorf("none of the CPU variants in %s is for this CPU; this program was built without the variant x64, which every CPU runs", dir)
 }
 
 func fileExists(path string) bool {
