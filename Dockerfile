@@ -51,6 +51,8 @@ ENV HOME=/home/aigateway \
     AIGW_FASTAPI__API_HOST=0.0.0.0 \
     AIGW_FASTAPI__API_PORT=5052 \
     AIGW_FASTAPI__METRICS_HOST=0.0.0.0 \
+    AIGW_FASTAPI__OPENAPI_URL=/openapi.json \
+    AIGW_FASTAPI__DOCS_URL=/docs \
     AIGW_CUSTOM_MODELS__ENABLED=true
 WORKDIR /home/aigateway/app
 USER 1000:0
