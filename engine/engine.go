@@ -89,7 +89,7 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 		log.Info("this model computes every prompt whole", "because", set.noReuse)
 	}
 	e := newEngine(set, log)
-	e.model, e.vocab = model, newVocabulary(model.Vocab())
+	e.model, e.vocab = model, newVocabulary(model)
 	e.sampler, e.journal, e.keep = e.vocab.newSampler, o.Journal, o.warm(model)
 	open := func() (stepper, error) {
 		if o.Turn != nil { // a neighbour that computes would be measured, too

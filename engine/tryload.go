@@ -32,7 +32,7 @@ func TryLoad(o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := warmUp(c, newVocabulary(model.Vocab())); err != nil {
+	if err := warmUp(c, newVocabulary(model)); err != nil {
 		return errors.Join(fmt.Errorf("try %s: %w", o.Model, err), c.Close())
 	}
 	return c.Close()

@@ -13,13 +13,14 @@ type Vocabulary struct {
 	v      *llama.Vocab
 	own    *llama.Model // loaded for the vocabulary alone; nil where an Engine owns the model
 	pieces []string     // bytes of every token, so that decoding needs no crossing into C
+	kept   *keptTokens  // nil where texts are tokenized whole
 
 	mu       sync.Mutex
 	template *Template // made when it is first asked for
 }
 
-func newVocabulary(v *llama.Vocab) *Vocabulary {
-	return &Vocabulary{v: v, pieces: v.Pieces()}
+func newVocabulary(m *llama.Model) *Vocabulary {
+	return &Vocabulary{v: m.Vocab(), pieces: m.Vocab().Pieces(), kept: newKeptTokens(m)}
 }
 
 // OpenVocabulary loads the tokenizer of a model without its weights. Of o it takes Model,
@@ -34,7 +35,7 @@ func OpenVocabulary(o Options) (*Vocabulary, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := newVocabulary(model.Vocab())
+	v := newVocabulary(model)
 	v.own = model
 	return v, nil
 }
@@ -51,8 +52,12 @@ func (v *Vocabulary) Close() error {
 // Size is the number of tokens.
 func (v *Vocabulary) Size() int { return len(v.pieces) }
 
-// Tokenize implements models.Tokenizer.
+// Tokenize implements models.Tokenizer. Of a text that was mostly seen before, only the rest is
+// tokenized.
 func (v *Vocabulary) Tokenize(text string) ([]models.Token, error) {
+	if v.kept != nil {
+		return v.kept.tokens(text)
+	}
 	return v.v.Tokenize(text, false, false)
 }
 
