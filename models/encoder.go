@@ -15,6 +15,8 @@ type encoder struct {
 	// llama.cpp parses pieces typed USER_DEFINED out of plain text, and its SentencePiece
 	// merges reach control pieces that are spelled by smaller ones.
 	control map[Token]string
+	// isControl is control by token: every token of every prompt is looked up.
+	isControl []bool
 	// shield is what the tokenizer makes of shieldText, if it puts a dummy space before a text.
 	shield []Token
 }
@@ -28,6 +30,12 @@ const shieldText = "☺"
 // (SentencePiece with add_space_prefix).
 func newEncoder(tok Tokenizer, control map[Token]string, dummySpace bool) (*encoder, error) {
 	e := &encoder{tok: tok, control: control}
+	for t := range control {
+		if n := int(t) + 1; n > len(e.isControl) {
+			e.isControl = append(e.isControl, make([]bool, n-len(e.isControl))...)
+		}
+		e.isControl[t] = true
+	}
 	if dummySpace {
 		ids, err := tok.Tokenize(shieldText)
 		if err != nil {
@@ -101,7 +109,7 @@ func (e *encoder) count(s string) int {
 
 // firstControl returns the index of the first control token, or -1.
 func (e *encoder) firstControl(ids []Token) int {
-	return slices.IndexFunc(ids, func(t Token) bool { _, ok := e.control[t]; return ok })
+	return slices.IndexFunc(ids, func(t Token) bool { return t >= 0 && int(t) < len(e.isControl) && e.isControl[t] })
 }
 
 // pieces encodes a text whose tokens contain control tokens: it is cut behind the first

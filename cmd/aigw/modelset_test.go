@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -140,5 +141,22 @@ func copyModel(t *testing.T, from, to string) {
 	}
 	if err := os.WriteFile(to, data, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Two models of one process answer requests: by name, by family, and by role.
+func TestRunServesSeveralModels(t *testing.T) {
+	second := filepath.Join(t.TempDir(), "second.gguf")
+	copyModel(t, testmodel.Path(t), second)
+	r := start(t, "--model", "first="+testmodel.Path(t), "--model", "codestral="+second, "--completion-model", "first", "--ctx", "1024", "--parallel", "2")
+	r.wait("ready", func() bool { return r.get("/monitoring/ready") == http.StatusOK })
+	body := strings.Replace(codeBody, "%STREAM%", "false", 1)
+	for _, tt := range []struct{ body, want string }{
+		{body, "codestral"}, // by its name
+		{strings.Replace(body, `"codestral"`, `"mistral"`, 1), "first"}, // nobody's name, so the default
+	} {
+		if answer := r.complete(tt.body); answer.status != http.StatusOK || !strings.Contains(answer.text, `"name":"`+tt.want+`"`) {
+			t.Errorf("%d %s; want %s", answer.status, answer.text, tt.want)
+		}
 	}
 }
