@@ -8,7 +8,7 @@ import (
 )
 
 // TryLoad loads a file as cheaply as llama.cpp can and decodes one token: weights mapped, not
-// repacked, on the CPU, a context of 256 tokens. It is for a process of its own: whatever makes
+// repacked, on the CPU, a context of 256 tokens. The chat template of the file is tried too. It is for a process of its own: whatever makes
 // llama.cpp end the process does it here. Of o it takes Model, Overrides, Threads, BackendDir and
 // Logger.
 func TryLoad(o Options) error {
@@ -32,8 +32,14 @@ func TryLoad(o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := warmUp(c, newVocabulary(model)); err != nil {
+	v := newVocabulary(model)
+	if err := warmUp(c, v); err != nil {
 		return errors.Join(fmt.Errorf("try %s: %w", o.Model, err), c.Close())
 	}
-	return c.Close()
+	// A template that is refused costs the conversations, not the model; that is said when it is
+	// loaded. Here it only must not end or hold up the process.
+	if _, err := v.Template(); err != nil && o.Logger != nil {
+		o.Logger.Debug("the chat template of the file cannot be used", "error", err)
+	}
+	return errors.Join(v.closeTemplate(), c.Close())
 }
