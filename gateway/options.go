@@ -8,6 +8,7 @@ import (
 
 	"aigw/gateway/auth"
 	"aigw/gateway/codesuggestions/postprocess"
+	"aigw/gateway/docsearch"
 	"aigw/gateway/featureflags"
 	"aigw/gateway/limits"
 	"aigw/gateway/serving"
@@ -32,6 +33,8 @@ type Options struct {
 	OpenAPIPath, DocsPath, RedocPath string
 	// Tokens says how tokens for editors are made; without a key none are.
 	Tokens usertoken.Options
+	// Docs says where documentation is searched.
+	Docs docsearch.Options
 
 	// DisallowedFlags are the feature flags that GitLab may not switch on.
 	DisallowedFlags featureflags.Disallowed

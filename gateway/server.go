@@ -21,6 +21,7 @@ import (
 	"aigw/gateway/chat/agent"
 	"aigw/gateway/codesuggestions"
 	"aigw/gateway/conversation"
+	"aigw/gateway/docsearch"
 	"aigw/gateway/limits"
 	"aigw/gateway/metrics"
 	"aigw/gateway/serving"
@@ -41,6 +42,7 @@ type Server struct {
 	agent   *agent.Room
 	xray    *xray.Room
 	tokens  *usertoken.Room
+	docs    *docsearch.Room
 	engine  *gin.Engine
 	made    time.Time
 	http    *http.Server
@@ -92,6 +94,8 @@ func New(o Options) *Server {
 	s.agent = agent.New(conversations, !o.FreeChat)
 	s.xray = xray.New(conversations)
 	s.tokens = usertoken.New(o.Tokens)
+	o.Docs.Models = s.state
+	s.docs = docsearch.New(o.Docs)
 	for engine, models := range o.MaxConcurrent {
 		for model, most := range models {
 			s.metrics.Concurrency(engine, model, most)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,5 +113,57 @@ func TestDocsMistakes(t *testing.T) {
 				t.Errorf("code %d (want %d), stdout %q, stderr %q (want one line with %q)", code, tt.code, stdout, stderr, tt.says)
 			}
 		})
+	}
+}
+
+const searchBody = `{"type":"search-docs","metadata":{"source":"GitLab EE","version":"17.8.0-ee"},"payload":{"query":"make a key"}}`
+
+// The server answers from its own pages, or from an index, which it takes anew when that is
+// replaced; a damaged one is one line of the log.
+func TestRunSearchesDocs(t *testing.T) {
+	t.Setenv("AIGW_AUTH__BYPASS_EXTERNAL", "true")
+	t.Setenv("AIGW_GITLAB_URL", "https://gitlab.example.com/")
+	t.Setenv("AIGW_STATE_DIR", t.TempDir())
+	t.Setenv(docsVariable, "")
+	t.Chdir(t.TempDir())
+	answers := func(r *running, want string) {
+		t.Helper()
+		r.wait("an answer with "+want, func() bool {
+			got := r.post("/v1/search/gitlab-docs", searchBody)
+			return got.status == http.StatusOK && strings.Contains(got.text, want)
+		})
+	}
+	own := startClosed(t)
+	answers(own, `"source":"authentication.md"`)
+	own.wait("advice", func() bool { return strings.Contains(own.log.String(), "aigw docs index") })
+	own.end()
+
+	index := filepath.Join(t.TempDir(), "docs.index")
+	folder := docsFolder(t)
+	build := func() {
+		t.Helper()
+		if code, _, stderr := call(t, "docs", "index", folder, "-o", index); code != 0 {
+			t.Fatal(stderr)
+		}
+	}
+	build()
+	r := startClosed(t, "--docs", index)
+	answers(r, `"source_url":"https://gitlab.example.com/help/user/ssh#make-a-key"`)
+	if err := os.WriteFile(filepath.Join(folder, "new.md"), []byte("# Make a key of gold\n\nLater.\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	build()
+	answers(r, `"source":"new.md"`)
+
+	if err := os.Truncate(filepath.Join(index, "manifest.json"), 5); err != nil {
+		t.Fatal(err)
+	}
+	r.wait("a line about the damage", func() bool { return strings.Contains(r.log.String(), "cannot be read anew") })
+	answers(r, `"source":"new.md"`) // what is open goes on
+
+	broken := startClosed(t, "--docs", index)
+	broken.wait("a line", func() bool { return strings.Contains(broken.log.String(), "there is no documentation to search") })
+	if got := broken.post("/v1/search/gitlab-docs", searchBody); got.status != http.StatusOK || !strings.Contains(got.text, `"results":[]`) {
+		t.Errorf("with a damaged index: %d %s", got.status, got.text)
 	}
 }

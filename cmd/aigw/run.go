@@ -43,7 +43,7 @@ func runCommand() *cli.Command {
 
 // runFlags are the settings of the server, on the command line and in the file of --config.
 func runFlags() []cli.Flag {
-	return append(slices.Concat(modelFlags(), modelSetFlags(), authFlags(), tlsFlags(), limitFlags()),
+	return append(slices.Concat(modelFlags(), modelSetFlags(), authFlags(), tlsFlags(), limitFlags(), docsFlags()),
 		configFlag(), superviseFlag(),
 		&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the API", DefaultText: "127.0.0.1:5052", EnvVars: []string{"AIGW_LISTEN"}},
 		&cli.StringFlag{Name: "metrics-listen", Usage: "`ADDRESS` of the Prometheus metrics", DefaultText: "127.0.0.1:8082", EnvVars: []string{"AIGW_METRICS_LISTEN"}},
@@ -107,6 +107,7 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	docs := newDocsServer(c, log.Logger, &options)
 	own, err := ownCertificate(c)
 	if err != nil {
 		return err
@@ -115,7 +116,7 @@ func serve(c *cli.Context) error {
 	if own != nil {
 		options.TLS, scheme = own.Config(), "https://"
 	}
-	s := &server{cli: c, log: log.Logger, gateway: gateway.New(options), models: chosen, ring: ring, ports: ports, url: scheme + ports.api.Addr().String()}
+	s := &server{cli: c, log: log.Logger, gateway: gateway.New(options), models: chosen, ring: ring, docs: docs, ports: ports, url: scheme + ports.api.Addr().String()}
 	s.reloader = newReloader(c, log, s.gateway, ring, own)
 	log.Info("listening", "url", s.url, "metrics", "http://"+ports.metrics.Addr().String()+"/metrics", "version", version, "pid", os.Getpid())
 	if options.Auth.BypassWarning() == "" && noIssuer(c) {
@@ -133,6 +134,7 @@ type server struct {
 	gateway *gateway.Server
 	models  *modelSet
 	ring    *keyring.Ring
+	docs    *docsServer
 	ports   *ports
 	url     string
 
@@ -145,6 +147,7 @@ func (s *server) run(ctx context.Context) error {
 	defer cancel(nil)
 	runKeys(ctx, s.cli, s.ring)
 	go s.reloader.run(ctx)
+	docsEnded := s.docs.start(ctx)
 	served := make(chan error, 2)
 	go func() { served <- s.gateway.Serve(ctx, s.ports.api) }()
 	go func() { served <- s.gateway.ServeMetrics(ctx, s.ports.metrics) }()
@@ -161,6 +164,7 @@ func (s *server) run(ctx context.Context) error {
 			cancel(err)
 		}
 	}
+	docsEnded()
 	for _, m := range loaded {
 		failure = errors.Join(failure, m.engine.Close())
 	}
@@ -215,7 +219,7 @@ func gatewayOptions(c *cli.Context) (gateway.Options, error) {
 }
 
 func checkRunFlags(c *cli.Context) error {
-	for _, name := range []string{"parallel", "queue", "batch", "slice", "max-header", "max-connections"} {
+	for _, name := range []string{"parallel", "queue", "batch", "slice", "max-header", "max-connections", "docs-tokens"} {
 		if n := c.Int(name); n < 1 {
 			return usagef("--%s %d: at least 1 is needed", name, n)
 		}
