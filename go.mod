@@ -23,7 +23,10 @@ require (
 
 require github.com/joho/godotenv v1.5.1
 
-require github.com/coreos/go-systemd/v22 v22.7.0
+require (
+	github.com/Masterminds/semver/v3 v3.5.0
+	github.com/coreos/go-systemd/v22 v22.7.0
+)
 
 require (
 	github.com/RoaringBitmap/roaring/v2 v2.14.5 // indirect

@@ -15,7 +15,7 @@ import (
 // operations are the routes that say what they take and what they answer. A room that has such a
 // list is named here, and its routes appear in the document.
 func (s *Server) operations() []openapi.Operation {
-	return slices.Concat(s.code.Operations(), s.chat.Operations(), s.agent.Operations(), s.xray.Operations(), s.tokens.Operations(), s.docs.Operations(), s.monitoring())
+	return slices.Concat(s.code.Operations(), s.chat.Operations(), s.agent.Operations(), s.xray.Operations(), s.prompts.Operations(), s.tokens.Operations(), s.docs.Operations(), s.monitoring())
 }
 
 // describe adds the document and its pages, where an operator wants them. They need authentication

@@ -11,6 +11,7 @@ import (
 	"aigw/gateway/docsearch"
 	"aigw/gateway/featureflags"
 	"aigw/gateway/limits"
+	"aigw/gateway/prompts"
 	"aigw/gateway/serving"
 	"aigw/gateway/usertoken"
 )
@@ -82,6 +83,8 @@ type Options struct {
 	// FreeChat lets turns of Duo Chat's agent be written without the grammar that keeps them in the form
 	// that can be read.
 	FreeChat bool
+	// Prompts are those of /v1/prompts; nil is the program's own.
+	Prompts *prompts.Catalogue
 	// DrainTimeout is how long running requests are waited for on shutdown; 0 is 8 s, which fits
 	// into the 10 s that Docker gives a container.
 	DrainTimeout time.Duration

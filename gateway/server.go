@@ -24,6 +24,7 @@ import (
 	"aigw/gateway/docsearch"
 	"aigw/gateway/limits"
 	"aigw/gateway/metrics"
+	"aigw/gateway/prompts"
 	"aigw/gateway/serving"
 	"aigw/gateway/usertoken"
 	"aigw/gateway/xray"
@@ -41,6 +42,7 @@ type Server struct {
 	chat    *chat.Room
 	agent   *agent.Room
 	xray    *xray.Room
+	prompts *prompts.Room
 	tokens  *usertoken.Room
 	docs    *docsearch.Room
 	engine  *gin.Engine
@@ -93,6 +95,7 @@ func New(o Options) *Server {
 	s.chat = chat.New(conversations)
 	s.agent = agent.New(conversations, !o.FreeChat)
 	s.xray = xray.New(conversations)
+	s.prompts = prompts.New(conversations, o.Prompts)
 	s.tokens = usertoken.New(o.Tokens)
 	o.Docs.Models = s.state
 	s.docs = docsearch.New(o.Docs)

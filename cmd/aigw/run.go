@@ -15,6 +15,7 @@ import (
 	"aigw/engine"
 	"aigw/gateway"
 	"aigw/gateway/auth/keyring"
+	"aigw/gateway/prompts"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/urfave/cli/v2"
@@ -59,6 +60,7 @@ func runFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "step-time", Usage: "how long a step may take while somebody's answer is being written", DefaultText: "100ms, 35ms with a GPU", EnvVars: []string{"AIGW_STEP_TIME"}},
 		&cli.DurationFlag{Name: "completion-time", Value: 2500 * time.Millisecond, Usage: "how long a completion that is not streamed is written; what there is by then is the answer (0: to its end)", EnvVars: []string{"AIGW_COMPLETION_TIME"}},
 		&cli.StringFlag{Name: "chat-grammar", Value: "auto", Usage: "keep turns of Duo Chat in the form that GitLab reads, by a grammar: auto, or off", EnvVars: []string{"AIGW_CHAT_GRAMMAR"}},
+		&cli.StringFlag{Name: "prompts", Usage: "`DIR` of prompts that replace and add to those of this program; see docs/prompts.md", EnvVars: []string{"AIGW_PROMPTS"}},
 		&cli.BoolFlag{Name: "strict-models", Usage: "refuse requests that name a model which is not loaded, instead of answering with the nearest that is", EnvVars: []string{"AIGW_STRICT_MODELS"}},
 		&cli.Int64Flag{Name: "max-body", Value: 10 << 20, Usage: "largest request body in `BYTES`", EnvVars: []string{"AIGW_MAX_BODY"}},
 		&cli.IntFlag{Name: "max-header", Value: 64 << 10, Usage: "largest request header in `BYTES`", EnvVars: []string{"AIGW_MAX_HEADER"}},
@@ -214,7 +216,9 @@ func gatewayOptions(c *cli.Context) (gateway.Options, error) {
 		CompletionTime: c.Duration("completion-time"),
 		FreeChat:       c.String("chat-grammar") == "off",
 	}
-	err := errors.Join(limitOptions(c, &o), codeOptions(&o), docsOptions(&o))
+	var wrong error
+	o.Prompts, wrong = prompts.Load(c.String("prompts"))
+	err := errors.Join(limitOptions(c, &o), codeOptions(&o), docsOptions(&o), wrong)
 	return o, err
 }
 

@@ -67,6 +67,8 @@ type Question struct {
 	Class   engine.Class
 	// Feature is GitLab's feature category, for metrics.
 	Feature string
+	// Failure answers where nothing could be generated; nil is wire.Failure.
+	Failure func(*gin.Context, error)
 }
 
 // RefusesCustomModel answers a request that names a self-hosted model where those are switched off.
@@ -112,6 +114,20 @@ func (room *Room) Ask(q Question) (*Asked, error) {
 	}
 	most, answer := space(model, q.MaxTokens)
 	prompt, err := model.Chat.Chat(q.Messages, models.ChatOptions{Room: most})
+	if err != nil {
+		return nil, err
+	}
+	return room.asked(q, model, prompt, answer), nil
+}
+
+// AskText has a text continued by a model that was made for code only. Of q the messages count for nothing.
+func (room *Room) AskText(q Question, text string) (*Asked, error) {
+	model, err := room.Models.Choose(serving.Completion, q.Wanted)
+	if err != nil {
+		return nil, err
+	}
+	most, answer := space(model, q.MaxTokens)
+	prompt, err := model.Codec.Text(text, most)
 	if err != nil {
 		return nil, err
 	}
@@ -226,13 +242,22 @@ func (a *Asked) Whole(c *gin.Context) (string, error) {
 	return text.String(), err
 }
 
+// fail answers that nothing could be generated.
+func (a *Asked) fail(c *gin.Context, err error) {
+	if a.q.Failure != nil {
+		a.q.Failure(c, err)
+		return
+	}
+	wire.Failure(c, err)
+}
+
 // Stream answers with the text, piece by piece, as it is generated.
 func (a *Asked) Stream(c *gin.Context) {
 	out := wire.NewTextStream(c, a.room.WriteTimeout)
 	if a.room.WholeAnswers {
 		text, err := a.Whole(c)
 		if err != nil {
-			wire.Failure(c, err)
+			a.fail(c, err)
 			return
 		}
 		_ = out.Write(text) // the client is gone if this fails
@@ -252,7 +277,7 @@ func (a *Asked) Stream(c *gin.Context) {
 	case out.Started():
 		out.Break()
 	default:
-		wire.Failure(c, err)
+		a.fail(c, err)
 	}
 }
 
@@ -260,7 +285,7 @@ func (a *Asked) Stream(c *gin.Context) {
 func (a *Asked) JSON(c *gin.Context, body func(text string) any) {
 	text, err := a.Whole(c)
 	if err != nil {
-		wire.Failure(c, err)
+		a.fail(c, err)
 		return
 	}
 	wire.JSON(c, http.StatusOK, body(text))

@@ -1,0 +1,22 @@
+package prompts
+
+import (
+	"net/http"
+
+	"aigw/gateway/openapi"
+)
+
+// Operations are the routes of this room.
+func (room *Room) Operations() []openapi.Operation {
+	return []openapi.Operation{{
+		Method: http.MethodPost, Path: "/v1/prompts/*id", Tag: "Prompts", Handler: room.Invoke,
+		Summary: "Have a model answer a prompt of the gateway",
+		Text:    "id is the name of a prompt, such as chat/explain_code; its slash may be encoded. inputs are put into the prompt.",
+		Body:    openapi.BodyOf(requestKind),
+		Answers: []openapi.Answer{
+			{Status: http.StatusOK, About: "The text as a JSON string; with stream in pieces and nothing between them.", Types: []openapi.Content{openapi.JSON[string](), openapi.Text("text/event-stream")}},
+			{Status: http.StatusNotFound, About: "There is no such prompt."},
+			{Status: http.StatusMisdirectedRequest, About: "No model could answer: its error, such as 503: Service Unavailable."},
+		},
+	}}
+}
