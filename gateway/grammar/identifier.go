@@ -11,6 +11,7 @@ type Reader struct {
 	Number string // the type of a plain number: iid or id; empty: there is none
 	Mark   string // what stands between a path and the number of a reference; empty: there is none
 	Hex    bool   // a reference ends with a hash instead of a number
+	Bare   bool   // neither a URL nor a reference: the question has none
 }
 
 // Readers are those tools, by name.
@@ -30,11 +31,14 @@ var Readers = map[string]Reader{
 //
 // A URL or a path has at most 300 characters.
 func Identifier(r Reader) string {
-	kinds := []string{`"current\"" then "\"current\""`, `"url\"" then "\"http" "s"? "://" [^"\\ \x00-\x1F\x7F]{1,292} "\""`}
+	kinds := []string{`"current\"" then "\"current\""`}
+	if !r.Bare {
+		kinds = append(kinds, `"url\"" then "\"http" "s"? "://" [^"\\ \x00-\x1F\x7F]{1,292} "\""`)
+	}
 	if r.Number != "" {
 		kinds = append(kinds, fmt.Sprintf(`%s then ( number | "\"" number "\"" )`, literal(r.Number+`"`)))
 	}
-	if r.Mark != "" {
+	if r.Mark != "" && !r.Bare {
 		end := "number"
 		if r.Hex {
 			end = "[0-9a-f]{7,64}"

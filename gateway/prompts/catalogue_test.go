@@ -133,7 +133,7 @@ func TestParameters(t *testing.T) {
 			temperature = *p.temperature
 		}
 		if len(p.rights) != 1 || string(p.rights[0]) != want.right || temperature != want.temperature || p.maxTokens != want.tokens ||
-			strings.Join(p.required, " ") != want.required || (p.grammar != nil) != want.reader {
+			strings.Join(p.required, " ") != want.required || (p.reader != nil) != want.reader {
 			t.Errorf("%s: %+v", id, p)
 		}
 	}
@@ -215,6 +215,28 @@ func TestFolderOfAnOperator(t *testing.T) {
 	}
 	if _, err := Load(filepath.Join(dir, "nowhere")); err == nil {
 		t.Error("a folder that is missing is taken")
+	}
+}
+
+// A question that holds no path is answered without one.
+func TestReadersOfQuestions(t *testing.T) {
+	for _, test := range []struct {
+		id, question string
+		bare         bool
+	}{
+		{"chat/issue_reader", "What is #3 about?", true},
+		{"chat/issue_reader", "What is shop/cart#3 about?", false},
+		{"chat/issue_reader", "Read https://git.example.test/shop/cart/-/issues/3", false},
+		{"chat/epic_reader", "Is &3 done?", true},
+		{"chat/epic_reader", "Is shop&3 done?", false},
+		{"chat/build_reader", "Why did job 12 fail?", true},
+		{"chat/commit_reader", "Who wrote this commit?", true},
+		{"chat/commit_reader", "Who wrote 7be41f09?", false},
+	} {
+		r := BuiltIn().versions[test.id][0].reader
+		if got := r.grammar(map[string]string{"input": test.question, "suggestions": "I need it."}); (got == r.bare) != test.bare {
+			t.Errorf("%s: %s", test.id, test.question)
+		}
 	}
 }
 

@@ -12,9 +12,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 	"go.yaml.in/yaml/v3"
 
-	"aigw/engine"
 	"aigw/gateway/auth"
-	"aigw/gateway/grammar"
 	"aigw/models"
 )
 
@@ -28,7 +26,7 @@ type Prompt struct {
 	maxTokens   int
 	stops       []string
 	required    []string
-	grammar     *engine.Grammar // nil: the answer is free
+	reader      *reader // nil: the answer is free
 	messages    []message
 }
 
@@ -151,7 +149,7 @@ func (f *file) prompt() (*Prompt, string, error) {
 		}
 	}
 	if f.Reader != "" {
-		if p.grammar, err = readerGrammar(f.Reader); err != nil {
+		if p.reader, err = newReader(f.Reader); err != nil {
 			return nil, "reader", err
 		}
 	}
@@ -159,7 +157,7 @@ func (f *file) prompt() (*Prompt, string, error) {
 		if role := m.Role.Value; role != models.System && role != models.User && role != models.Assistant {
 			return nil, "messages", &mistake{max(1, m.Role.Line), fmt.Sprintf("role %q: system, user or assistant", role)}
 		}
-		if m.Role.Value == models.Assistant && i == len(f.Messages)-1 && p.grammar != nil {
+		if m.Role.Value == models.Assistant && i == len(f.Messages)-1 && p.reader != nil {
 			return nil, "messages", &mistake{m.Role.Line, "the answer to a reader's prompt cannot be begun: it is a whole object"}
 		}
 		text, err := f.wording(&m.Text, known)
@@ -193,19 +191,6 @@ func (f *file) wording(node *yaml.Node, known []string) (*wording, error) {
 		}
 	}
 	return w, nil
-}
-
-// readerGrammar is what the answer to a reader's prompt is confined to.
-func readerGrammar(name string) (*engine.Grammar, error) {
-	reader, ok := grammar.Readers[name]
-	if !ok {
-		return nil, fmt.Errorf("reader %q: build_reader, commit_reader, epic_reader, issue_reader or merge_request_reader", name)
-	}
-	g, err := engine.ParseGrammar(grammar.Identifier(reader))
-	if err != nil {
-		return nil, fmt.Errorf("grammar of %s: %w", name, err)
-	}
-	return g, nil
 }
 
 // missing returns the required inputs that are not there.

@@ -60,7 +60,7 @@ func (room *Room) Invoke(c *gin.Context) {
 	}
 	question := conversation.Question{
 		Wanted: request.Model.Wanted(), Messages: messages, MaxTokens: prompt.maxTokens, Temperature: prompt.temperature, Stops: prompt.stops,
-		Grammar: prompt.grammar, Class: engine.Chat, Feature: feature(id), Failure: fail,
+		Grammar: prompt.reader.grammar(inputs), Class: engine.Chat, Feature: feature(id), Failure: fail,
 	}
 	if id == modelCheck {
 		room.check(c, question, request.Stream)
