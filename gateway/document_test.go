@@ -155,7 +155,7 @@ func (anybody) Verify(_ context.Context, token string) (auth.Claims, error) {
 
 // testedRoutes are those that CI has schemathesis test, as a regular expression. A room joins with
 // its routes when they have passed: AIGW_SCHEMATHESIS_ROUTES=^/v1/chat make contract.
-const testedRoutes = `^/(v2/completions|v2/code/|v3/|v4/|v1/code/|monitoring/)`
+const testedRoutes = `^/(v2/completions|v2/code/|v3/|v4/|v1/code/|v1/search/|monitoring/)`
 
 // schemathesis (PyPI) asks the server whatever the document allows and forbids, and finds no answer
 // that the document does not promise. AIGW_SCHEMATHESIS names the program; .ci/contract installs it.

@@ -16,7 +16,8 @@ func (s *Server) monitoring() []openapi.Operation {
 	nothing := []openapi.Answer{{Status: http.StatusOK, About: "Yes.", Types: []openapi.Content{openapi.JSON[struct{}]()}}}
 	return []openapi.Operation{
 		{Method: http.MethodGet, Path: "/monitoring/healthz", Handler: s.healthz, Tag: "Monitoring", Summary: "Does the process live?", Answers: nothing, Public: true},
-		{Method: http.MethodGet, Path: "/monitoring/ready", Handler: s.ready, Tag: "Monitoring", Summary: "Does everything that was asked for answer?", Answers: nothing, Public: true},
+		{Method: http.MethodGet, Path: "/monitoring/ready", Handler: s.ready, Tag: "Monitoring", Summary: "Does everything that was asked for answer?",
+			Answers: append(nothing, openapi.Refused(http.StatusServiceUnavailable, "Not yet: a model is loading or failed, or the server stops.")), Public: true},
 	}
 }
 

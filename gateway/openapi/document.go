@@ -96,6 +96,9 @@ func refused(status int, form, about string) Answer {
 	return Answer{status, about, []Content{{"application/json", schema.Description{{Name: "$ref", Value: "#/components/schemas/" + form}}}}}
 }
 
+// Refused returns an answer that says in one text why something is not done.
+func Refused(status int, about string) Answer { return refused(status, "Refusal", about) }
+
 // answers returns all answers of an operation, in the order of their status.
 func (op Operation) answers(authenticated bool) []Answer {
 	all := slices.Clone(op.Answers)
@@ -116,9 +119,9 @@ func (op Operation) answers(authenticated bool) []Answer {
 		add(refused(http.StatusRequestEntityTooLarge, "Refusal", "The body is too large."))
 		add(refused(http.StatusUnprocessableEntity, "Invalid", "The body is not what is described here, its prompt does not fit the model, or no model can do it."))
 		add(refused(http.StatusTooManyRequests, "Refusal", "All places are taken; Retry-After says for how long."))
+		add(refused(http.StatusServiceUnavailable, "Refusal", "A model is loading, the server stops, or the model failed."))
 	}
 	add(refused(http.StatusRequestHeaderFieldsTooLarge, "Refusal", "The headers are too large."))
-	add(refused(http.StatusServiceUnavailable, "Refusal", "A model is loading, the server stops, or the model failed."))
 	slices.SortStableFunc(all, func(a, b Answer) int { return cmp.Compare(a.Status, b.Status) })
 	return all
 }

@@ -15,12 +15,8 @@ func (room *Room) Operations() []openapi.Operation {
 		Headers: wanted,
 		Answers: []openapi.Answer{
 			{Status: http.StatusOK, About: "The token, and when it ends, in Unix seconds.", Types: []openapi.Content{openapi.JSON[answer]()}},
-			{Status: http.StatusBadRequest, About: "A header is missing.", Types: []openapi.Content{openapi.JSON[refusal]()}},
-			{Status: http.StatusInternalServerError, About: "There is no key to sign with.", Types: []openapi.Content{openapi.JSON[refusal]()}},
+			openapi.Refused(http.StatusBadRequest, "A header is missing."),
+			openapi.Refused(http.StatusInternalServerError, "There is no key to sign with."),
 		},
 	}}
-}
-
-type refusal struct {
-	Detail string `json:"detail"`
 }
