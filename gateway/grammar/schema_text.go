@@ -249,19 +249,19 @@ func digits(a, b string) []string {
 		return []string{`""`}
 	}
 	n := len(a) - 1
-	any := ""
+	rest := ""
 	if n > 0 {
-		any = fmt.Sprintf(" [0-9]{%d}", n)
+		rest = fmt.Sprintf(" [0-9]{%d}", n)
 	}
 	if a[1:] == strings.Repeat("0", n) && b[1:] == strings.Repeat("9", n) {
-		return []string{fmt.Sprintf("[%c-%c]%s", a[0], b[0], any)}
+		return []string{fmt.Sprintf("[%c-%c]%s", a[0], b[0], rest)}
 	}
 	if a[0] == b[0] {
 		return prefixed(a[0], digits(a[1:], b[1:]))
 	}
 	ways := prefixed(a[0], digits(a[1:], strings.Repeat("9", n)))
 	if a[0]+1 < b[0] {
-		ways = append(ways, fmt.Sprintf("[%c-%c]%s", a[0]+1, b[0]-1, any))
+		ways = append(ways, fmt.Sprintf("[%c-%c]%s", a[0]+1, b[0]-1, rest))
 	}
 	return append(ways, prefixed(b[0], digits(strings.Repeat("0", n), b[1:]))...)
 }

@@ -13,9 +13,10 @@ root=$(cd "$here/../.." && pwd)
 
 flavour=${1:-static}
 case $flavour in static | dl) ;; *) die "usage: jinja.sh static|dl" ;; esac
+# The number at the end of what makes the key grows with every change of what is built here.
 dir=$(readlink -f "$here/out/$flavour") || die "there is no $flavour build of llama.cpp; run build.sh $flavour first"
 flags=(-std=c++17 -O2 -fPIC -DNDEBUG)
-key=$({ printf '%s\n' "$LLAMA_COMMIT" "${flags[@]}" "$(g++ --version | head -n1)"; cat "$here/jinja.sh"; } | sha256sum | cut -c1-12)
+key=$({ printf '%s\n' "$LLAMA_COMMIT" "${flags[@]}" "$(g++ --version | head -n1)" 1; } | sha256sum | cut -c1-12)
 lock "$dir/.lock"
 
 # patched FILE LINE-PATTERN REPLACEMENT: the file with that one line changed.
@@ -24,7 +25,7 @@ patched() {
 	sed "s/$2/$3/" "$1"
 }
 
-if [ "$(cat "$dir/.jinja" 2>/dev/null)" != "$key" ]; then
+if [ ! -f "$dir/lib/libaigw-jinja.a" ] || [ "$(cat "$dir/.jinja" 2>/dev/null)" != "$key" ]; then
 	need g++=g++ ar=binutils
 	src=$("$here/fetch.sh")
 	started=$SECONDS
