@@ -20,7 +20,7 @@ func docsCommand() *cli.Command {
 			"  aigw docs search \"how do I mask a variable\" --index docs.index\n" +
 			"  aigw docs info docs.index\n" +
 			"  aigw run --model codestral.gguf --docs docs.index",
-		Subcommands: []*cli.Command{docsIndexCommand(), docsSearchCommand(), docsInfoCommand()},
+		Subcommands: []*cli.Command{docsIndexCommand(), docsImportCommand(), docsSearchCommand(), docsInfoCommand()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usagef("aigw docs has no command %q; see aigw docs --help", c.Args().First())

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -26,14 +27,15 @@ func docsIndexCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "index",
 		Usage:     "make an index of documentation pages",
-		ArgsUsage: "[NAME=]DIR...",
+		ArgsUsage: "[NAME=]DIR|ARCHIVE...",
 		Description: "DIR is a folder with Markdown pages, such as the one that the Linux package installs on the GitLab\n" +
-			"server. NAME is the product that the pages belong to: gitlab (the same as none), runner, omnibus, charts, cli,\n" +
+			"server; of a source ARCHIVE (.zip, .tar.gz, .tar.zst) the pages below doc/ are read. NAME is the product that the pages belong to: gitlab (the same as none), runner, omnibus, charts, cli,\n" +
 			"or one of your own. Links to GitLab's pages lead to the help pages of your GitLab; --url gives a product's\n" +
 			"pages another address, with {path} (user/ssh) or {folder} (user/ssh/). An index that is there is replaced in\n" +
 			"one step, and a server that uses it goes on with the new one.\n\n" +
 			"Examples:\n" +
 			"  aigw docs index /opt/gitlab/embedded/service/gitlab-rails/doc -o docs.index --version-tag v17.8.0-ee\n" +
+			"  aigw docs index gitlab-v17.8.0-ee.tar.gz -o docs.index\n" +
 			"  aigw docs index gitlab=gitlab/doc runner=gitlab-runner/docs -o docs.index\n" +
 			"  aigw docs index gitlab/doc handbook=/srv/handbook --url handbook=https://handbook.example.com/{folder} -o docs.index",
 		Flags: []cli.Flag{
@@ -127,9 +129,15 @@ func urlRules(flags []string) (map[string]string, error) {
 
 // openSource opens whatever a path names.
 func openSource(path string) (source.Source, error) {
-	s, err := source.Folder(path)
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read pages from %s: %w", filepath.Clean(path), err)
 	}
-	return s, nil
+	switch {
+	case info.IsDir():
+		return source.Folder(path)
+	case source.IsDatabase(path):
+		return source.Database(path)
+	}
+	return source.Archive(path)
 }

@@ -76,6 +76,9 @@ func (d *docsServer) open(ctx context.Context) {
 		d.announce()
 		return
 	}
+	if file := mountedDatabase(); file != "" && d.takeOver(ctx, file) {
+		return
+	}
 	own, err := ownDocs(ctx)
 	if err != nil {
 		if ctx.Err() == nil {

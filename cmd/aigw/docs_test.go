@@ -167,3 +167,20 @@ func TestRunSearchesDocs(t *testing.T) {
 		t.Errorf("with a damaged index: %d %s", got.status, got.text)
 	}
 }
+
+// A folder where docs.db should be is what Docker makes of a wrong path: the log says so, and the
+// program's own pages answer.
+func TestMountedFolderInsteadOfDatabase(t *testing.T) {
+	t.Setenv("AIGW_AUTH__BYPASS_EXTERNAL", "true")
+	t.Setenv("AIGW_STATE_DIR", t.TempDir())
+	t.Setenv(docsVariable, "")
+	t.Chdir(t.TempDir())
+	if err := os.MkdirAll("tmp/docs.db", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r := startClosed(t)
+	r.wait("the reason", func() bool { return strings.Contains(r.log.String(), "Docker makes one") })
+	r.wait("an answer", func() bool {
+		return !strings.Contains(r.post("/v1/search/gitlab-docs", searchBody).text, `"results":[]`)
+	})
+}
