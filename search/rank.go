@@ -270,6 +270,12 @@ func (x *Index) gather(ctx context.Context, reader index.IndexReader, s *scratch
 		if err != nil {
 			return err
 		}
+		if (f.field == fieldBody || f.field == fieldCode) && x.everywhere(postings.Count()) {
+			if err := postings.Close(); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := x.add(s, postings, f, weight, w); err != nil {
 			_ = postings.Close()
 			return err
@@ -279,6 +285,14 @@ func (x *Index) gather(ctx context.Context, reader index.IndexReader, s *scratch
 		}
 	}
 	return nil
+}
+
+// everywhere reports whether a word is in so many passages that reading where costs more than it
+// says, such as the name of the product. Where it is a title or a heading still counts. A small
+// index is read in no time, and too small to know.
+func (x *Index) everywhere(passages uint64) bool {
+	const few = 2000
+	return len(x.places) > few && passages > uint64(len(x.places))*2/5
 }
 
 func (x *Index) add(s *scratch, postings index.TermFieldReader, f fieldWeight, weight float32, w *weights) error {
