@@ -51,7 +51,7 @@ func (p *MemoryPlan) Needed() uint64 {
 func (p *MemoryPlan) unpacked() uint64 { return p.Weights - min(p.Weights, p.Repacked) }
 
 // What llama.cpp and Vocabulary keep for each piece, measured as growth of the process's memory by
-// loading vocabularies alone (TestVocabularyMemory prints it): merges are kept as two texts each.
+// loading vocabularies alone, once and roughly: merges are kept as two texts each.
 const (
 	bytesPerMergedPiece = 480 // BPE
 	bytesPerPiece       = 260 // others

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
@@ -39,7 +40,7 @@ func windowPrompts() (prompts [][]models.Token) {
 	}
 	head := draw(5 * testmodel.TinyWindow)
 	for i, common := range []int{160, 160, 155, 130, 100, 64, 33, 31, 10, 0} {
-		p := append(head[:common:common], draw(max(1, 160-common)+i)...)
+		p := slices.Concat(head[:common], draw(max(1, 160-common)+i))
 		copy(p[len(p)-4:], p[len(p)-44:]) // what followed there is a guess, and a wrong one
 		prompts = append(prompts, p)
 	}

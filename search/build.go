@@ -92,7 +92,7 @@ func BuildInMemory(ctx context.Context, collections []Collection, o BuildOptions
 		}
 		return batch.Index(id, fields)
 	}
-	if err := c.index(ctx, add); err == nil {
+	if err = c.index(ctx, add); err == nil {
 		err = memory.Batch(batch)
 	}
 	if err != nil {

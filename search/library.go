@@ -115,7 +115,7 @@ func (l *Library) Refresh() (bool, error) {
 	}
 	now, err := os.Stat(filepath.Join(dir, manifestFile))
 	if err != nil {
-		return false, nil // between two indexes, or gone: what is open stays
+		return false, nil //nolint:nilerr // between two indexes, or gone: what is open stays
 	}
 	if seen != nil && os.SameFile(seen, now) && seen.ModTime().Equal(now.ModTime()) && seen.Size() == now.Size() {
 		return false, nil

@@ -26,7 +26,8 @@ import (
 // best at, the index, and the sums are made here.
 
 // weights are the numbers of the ranking. They were found on questions about GitLab's pages
-// (bench/docs), by changing one at a time while that helped in every part of the questions.
+// (bench/docs), by changing one at a time while that helped. The questions are all that
+// there were, so others are answered a little worse.
 type weights struct {
 	K1, PageK1    float32
 	B, PageB      float32 // how much a long field counts less, 0 to 1

@@ -50,7 +50,7 @@ func TestChooseModels(t *testing.T) {
 	var imported importedModel
 	must(t, &imported, "models", "import", "--json", "--name", "codestral:22b", tinyModel(t, "tiny.gguf", 1))
 	must(t, &imported, "models", "import", "--json", "--name", "mistral", tinyModel(t, "tiny.gguf", 2))
-	real := testmodel.Path(t)
+	small := testmodel.Path(t)
 	dir := t.TempDir()
 	copyModel(t, tinyModel(t, "x.gguf", 3), filepath.Join(dir, "qwen-7b-v1.Q4_K_M.gguf"))
 	copyModel(t, tinyModel(t, "y.gguf", 4), filepath.Join(dir, "b,c.gguf"))
@@ -75,7 +75,7 @@ func TestChooseModels(t *testing.T) {
 		"stored":                  {args: []string{"--model", "mistral"}, want: "mistral"},
 		"two":                     {args: []string{"-m", first, "-m", "x=" + second}, want: "b,c x"},
 		"one file twice":          {args: []string{"--model", "a=" + first, "--model", "b=" + first, "--model", first}, want: "a=b"},
-		"roles":                   {args: []string{"--model", "a=" + first, "--model", "s=" + real, "--chat-model", "S", "--completion-model", "a"}, want: "a s completion:a chat:s"},
+		"roles":                   {args: []string{"--model", "a=" + first, "--model", "s=" + small, "--chat-model", "S", "--completion-model", "a"}, want: "a s completion:a chat:s"},
 		"a folder":                {args: []string{"--models-dir", dir}, want: "b,c qwen-7b-v1.Q4_K_M", logs: "broken.gguf"},
 		"a folder and a file":     {args: []string{"--models-dir", dir, "--model", "mistral"}, want: "b,c qwen-7b-v1.Q4_K_M mistral"},
 		"a folder with names":     {args: []string{"--models-dir", dir}, inDir: "model_list:\n" + entry("q", "ollama/qwen:7b") + entry("b", "openai/b,c.gguf") + entry("old", "ollama/old"), want: "b q", logs: `"old" (ollama/old) has no local weights`},

@@ -183,9 +183,9 @@ func (p *gbnfParser) nullable() []bool {
 		}
 	}
 	isNull := func(it gbnfItem) bool { return it.class == nil && null[it.rule] }
-	todo := make([]int, len(p.rules))
-	for i := range todo {
-		todo[i] = i
+	var todo []int
+	for i := range p.rules {
+		todo = append(todo, i)
 	}
 	for len(todo) > 0 {
 		i := todo[len(todo)-1]

@@ -145,7 +145,7 @@ func prove(ctx context.Context, file string) (proof, error) {
 	out, err := child.Output()
 	var p proof
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		return p, fmt.Errorf("the process that tried it ended: %s", exit)
+		return p, fmt.Errorf("the process that tried it ended: %w", exit)
 	}
 	if err == nil {
 		err = json.Unmarshal(out, &p)

@@ -160,7 +160,7 @@ func dropComments(line string, inside bool) (string, bool) {
 				}
 				return out.String(), true
 			}
-			line, inside = after, false
+			line = after
 		}
 		before, after, opened := strings.Cut(line, "<!--")
 		out.WriteString(before)

@@ -138,7 +138,7 @@ type joiner struct {
 func (j *joiner) row(content, metadata string, done float64) error {
 	var m map[string]any
 	if err := json.Unmarshal([]byte(metadata), &m); err != nil {
-		return nil // one row less
+		return nil //nolint:nilerr // one row less
 	}
 	name, _ := m["filename"].(string)
 	if strings.Contains(name, "/") {
