@@ -12,7 +12,7 @@ import (
 
 // Duo Chat on the real model, with bodies as section 17.3 of the wire contract describes them.
 func TestRunChats(t *testing.T) {
-	r := start(t, "--model", testmodel.Path(t), "--ctx", "8192")
+	r := start(t, "--model", testmodel.Path(t), "--ctx", "8192", "--inference-timeout", "10m") // whatever else the machine does
 	r.wait("ready", func() bool { return r.get("/monitoring/ready") == http.StatusOK })
 	const v1 = `{"prompt_components":[{"type":"prompt","metadata":{"source":"GitLab EE","version":"17.8.0-ee"},"payload":{"content":%s,"provider":"litellm","model":"mistral","model_endpoint":"http://x.test","model_api_key":"sesame",` +
 		`"params":{"temperature":0.1,"stop_sequences":["\n\nHuman","Observation:"],"max_tokens_to_sample":24}}}],"stream":%t}`

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"aigw/models"
+	"aigw/search"
+
+	"github.com/urfave/cli/v2"
+)
+
+// answered is what `aigw ask --json` prints.
+type answered struct {
+	Question string         `json:"question"`
+	Answer   string         `json:"answer"`
+	Sources  []answerSource `json:"sources"`
+}
+
+type answerSource struct {
+	Number int    `json:"number"` // as the answer cites it: [1]
+	Title  string `json:"title"`
+	URL    string `json:"url"` // empty if unknown
+	Page   string `json:"page"`
+}
+
+func askCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "ask",
+		Usage:     "answer a question from the documentation, with its sources",
+		ArgsUsage: "QUESTION",
+		Description: "Passages of the documentation are found and given to the model, which answers from them. Without --docs, and\n" +
+			"without " + docsVariable + ", the program's own documentation is searched.\n\n" +
+			"Examples:\n" +
+			"  aigw ask --model mistral.gguf --docs docs.index \"How do I protect a branch?\"\n" +
+			"  aigw ask --model mistral.gguf --docs docs.index --json \"What is a group access token?\"",
+		Flags: append(answerFlags(),
+			&cli.StringFlag{Name: "docs", Usage: "`INDEX` to search", DefaultText: "$" + docsVariable + ", or the program's own pages", TakesFile: true},
+			&cli.IntFlag{Name: "k", Value: 3, Usage: "most passages that the model is given"},
+			&cli.BoolFlag{Name: "json", Usage: "print one JSON object when the answer is complete"},
+		),
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			args, err := positional(c)
+			if err != nil {
+				return err
+			}
+			question := strings.TrimSpace(strings.Join(args, " "))
+			if question == "" {
+				return usagef("a QUESTION is expected; see aigw ask --help")
+			}
+			if k := c.Int("k"); k < 1 || k > search.MaxResults {
+				return usagef("-k %d: a number from 1 to %d is needed", k, search.MaxResults)
+			}
+			return askDocs(c, question)
+		},
+	}
+}
+
+// askDocs finds passages, and has the model answer from as many of them as fit.
+func askDocs(c *cli.Context, question string) error {
+	index, err := openDocs(c.Context, docsDir(c, "docs"))
+	if err != nil {
+		return err
+	}
+	defer index.Close()
+	found, err := index.Search(c.Context, question, c.Int("k"))
+	if err != nil {
+		return err
+	}
+	m, err := loadForAnswers(c)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	given := found
+	shorten := func([]models.Message) ([]models.Message, bool) {
+		if len(given) == 0 {
+			return nil, false
+		}
+		given = given[:len(given)-1] // the least likely
+		return fromPassages(question, given), true
+	}
+	var answer strings.Builder
+	err = m.answer(c.Context, c, fromPassages(question, given), shorten, func(piece string) error {
+		answer.WriteString(piece)
+		if c.Bool("json") {
+			return nil
+		}
+		_, err := io.WriteString(c.App.Writer, piece)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return printAnswer(c, answered{question, strings.TrimSpace(answer.String()), sourcesOf(given)})
+}
+
+// fromPassages asks for an answer that is based on passages alone.
+func fromPassages(question string, passages []search.Passage) []models.Message {
+	var user strings.Builder
+	for i, p := range passages {
+		fmt.Fprintf(&user, "Excerpt [%d], from the page %q:\n%s\n\n", i+1, p.Title, p.Content)
+	}
+	fmt.Fprintf(&user, "Question: %s", question)
+	rules := "You answer questions about GitLab from excerpts of its documentation. Use nothing that is not in the excerpts. " +
+		"Name the excerpts that you used by their numbers, such as [1]. If the excerpts do not answer the question, say so."
+	if len(passages) == 0 {
+		rules = "You answer questions about GitLab. The documentation says nothing that fits the question: say so first."
+	}
+	return []models.Message{{Role: models.System, Content: rules}, {Role: models.User, Content: user.String()}}
+}
+
+func sourcesOf(passages []search.Passage) []answerSource {
+	out := []answerSource{}
+	for i, p := range passages {
+		out = append(out, answerSource{i + 1, p.Title, p.URL, p.Page})
+	}
+	return out
+}
+
+// printAnswer prints what is not on the terminal yet.
+func printAnswer(c *cli.Context, a answered) error {
+	if c.Bool("json") {
+		encoder := json.NewEncoder(c.App.Writer)
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(a)
+	}
+	if len(a.Sources) == 0 {
+		return printLine(c.App.Writer, "")
+	}
+	if err := printLine(c.App.Writer, "\n\nSources:"); err != nil {
+		return err
+	}
+	for _, s := range a.Sources {
+		where := s.URL
+		if where == "" {
+			where = s.Page
+		}
+		if err := printLine(c.App.Writer, "[%d] %s  %s", s.Number, printable(s.Title), printable(where)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
