@@ -36,10 +36,10 @@ func loadForAnswers(c *cli.Context) (*loaded, error) {
 
 // answer has a conversation continued and hands the text to emit. What does not fit is left out by shorten,
 // which says when there is nothing more to leave out.
-func (m *loaded) answer(ctx context.Context, c *cli.Context, messages []models.Message, shorten func([]models.Message) ([]models.Message, bool), emit func(string) error) error {
-	want := min(c.Int("max-tokens"), max(1, m.engine.Limit()/2))
+func (l *loaded) answer(ctx context.Context, c *cli.Context, messages []models.Message, shorten func([]models.Message) ([]models.Message, bool), emit func(string) error) error {
+	want := min(c.Int("max-tokens"), max(1, l.engine.Limit()/2))
 	for {
-		prompt, err := m.chat.Chat(messages, models.ChatOptions{Room: m.engine.Limit() - want})
+		prompt, err := l.chat.Chat(messages, models.ChatOptions{Room: l.engine.Limit() - want})
 		if errors.As(err, new(*models.TooLongError)) {
 			if shorter, ok := shorten(slices.Clone(messages)); ok {
 				messages = shorter
@@ -52,7 +52,7 @@ func (m *loaded) answer(ctx context.Context, c *cli.Context, messages []models.M
 		if t := c.Float64("temperature"); t >= 0 {
 			prompt.Sampling.Temperature = float32(t)
 		}
-		_, err = m.engine.Generate(ctx, engine.Request{
+		_, err = l.engine.Generate(ctx, engine.Request{
 			Prompt: prompt.Tokens, MaxTokens: want, Sampling: prompt.Sampling, Stops: prompt.Stops, Class: engine.Chat,
 		}, emit)
 		return err

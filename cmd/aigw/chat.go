@@ -43,7 +43,7 @@ func chatCommand() *cli.Command {
 }
 
 // converse answers line after line.
-func (m *loaded) converse(c *cli.Context, in io.Reader) error {
+func (l *loaded) converse(c *cli.Context, in io.Reader) error {
 	var rules []models.Message
 	if text := c.String("system"); text != "" {
 		rules = []models.Message{{Role: models.System, Content: text}}
@@ -65,7 +65,7 @@ func (m *loaded) converse(c *cli.Context, in io.Reader) error {
 		default:
 			conversation = append(conversation, models.Message{Role: models.User, Content: text})
 			var answer strings.Builder
-			err := m.answer(c.Context, c, conversation, withoutOldest(len(rules)), func(piece string) error {
+			err := l.answer(c.Context, c, conversation, withoutOldest(len(rules)), func(piece string) error {
 				answer.WriteString(piece)
 				_, err := io.WriteString(c.App.Writer, piece)
 				return err
