@@ -69,7 +69,7 @@ func TestRunSuggestsCode(t *testing.T) {
 
 // Fifty people at once are all answered.
 func TestRunAnswersACrowd(t *testing.T) {
-	r := start(t, "--model", testmodel.Path(t), "--ctx", "16384")
+	r := start(t, "--model", testmodel.Path(t), "--ctx", "16384", "--max-wait", "10m", "--inference-timeout", "10m") // however slow the machine is
 	r.wait("ready", func() bool { return r.get("/monitoring/ready") == http.StatusOK })
 	var everybody sync.WaitGroup
 	for person := range 50 {

@@ -55,7 +55,7 @@ func TestCrashesInsideLlamaDecode(t *testing.T) {
 	}
 	for _, how := range []string{"abort", "segv"} {
 		t.Run(how, func(t *testing.T) {
-			p := startProcess(t, []string{fmt.Sprintf("AIGW_FAULT=%s:%d", how, poisonToken(t))}, "--model", testmodel.Path(t), "--ctx", "4096")
+			p := startProcess(t, []string{fmt.Sprintf("AIGW_FAULT=%s:%d", how, poisonToken(t))}, "--model", testmodel.Path(t), "--ctx", "4096", "--max-wait", "10m")
 			for i := range crashes / 2 {
 				done := make(chan int, 1)
 				go func() { done <- p.crowd(100*i, 10) }()
