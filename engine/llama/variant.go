@@ -132,6 +132,17 @@ func proveAll(ctx context.Context, files []string) []Variant {
 	return variants
 }
 
+// lastSignal returns how Go names the signal that ended a program, "SIGILL: illegal instruction", which is
+// the first line of what it writes then; its exit status says nothing.
+func lastSignal(stderr []byte) string {
+	for line := range strings.Lines(string(stderr)) {
+		if strings.HasPrefix(line, "SIG") {
+			return ", " + strings.TrimSpace(line)
+		}
+	}
+	return ""
+}
+
 // prove runs this program once more, to try one variant.
 func prove(ctx context.Context, file string) (proof, error) {
 	self, err := os.Executable()
@@ -145,7 +156,7 @@ func prove(ctx context.Context, file string) (proof, error) {
 	out, err := child.Output()
 	var p proof
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		return p, fmt.Errorf("the process that tried it ended: %w", exit)
+		return p, fmt.Errorf("the process that tried it ended: %w%s", exit, lastSignal(exit.Stderr))
 	}
 	if err == nil {
 		err = json.Unmarshal(out, &p)
