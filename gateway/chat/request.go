@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"aigw/gateway/conversation"
 	"aigw/gateway/schema"
 	"aigw/models"
 )
@@ -77,16 +78,11 @@ func familyNames() schema.Kind[string] {
 	return schema.Enum(names...)
 }
 
-var messageKind = schema.Object(
-	schema.Required("role", schema.Enum(models.System, models.User, models.Assistant), func(m *models.Message) *string { return &m.Role }),
-	schema.Required("content", schema.String(), func(m *models.Message) *string { return &m.Content }),
-)
-
 var contentKind = schema.Union(
 	schema.Choice("constrained-str", schema.Convert(schema.Kind[string](schema.String().Max(400_000)), func(text string) []models.Message {
 		return []models.Message{{Role: models.User, Content: text}}
 	})),
-	schema.Choice("list[Message]", schema.Kind[[]models.Message](schema.List(messageKind).Min(1).Max(100))),
+	schema.Choice("list[Message]", schema.Kind[[]models.Message](schema.List(conversation.MessageKind).Min(1).Max(100))),
 )
 
 var paramsKind = schema.Object(

@@ -1,7 +1,6 @@
 package chat_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -16,13 +15,6 @@ import (
 )
 
 var open = gateway.Options{Auth: auth.Options{BypassExternal: true}}
-
-// verifier takes a token for a comma-separated list of scopes.
-type verifier struct{}
-
-func (verifier) Verify(_ context.Context, token string) (auth.Claims, error) {
-	return auth.Claims{Issuer: "https://gitlab.example.test", Scopes: strings.Split(token, ",")}, nil
-}
 
 func start(t *testing.T, o gateway.Options, g serving.Generator) *gatewaytest.Server {
 	t.Helper()
@@ -110,7 +102,7 @@ func TestStreamsSwitchedOff(t *testing.T) {
 }
 
 func TestRightsAndNames(t *testing.T) {
-	s := start(t, gateway.Options{Auth: auth.Options{Verifier: verifier{}}}, &gatewaytest.Generator{Pieces: []string{"x"}})
+	s := start(t, gateway.Options{Auth: auth.Options{Verifier: gatewaytest.Scopes{}}}, &gatewaytest.Generator{Pieces: []string{"x"}})
 	for _, test := range []struct {
 		name, scopes, content string
 		status                int

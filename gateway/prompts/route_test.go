@@ -19,13 +19,6 @@ import (
 
 var open = gateway.Options{Auth: auth.Options{BypassExternal: true}}
 
-// verifier takes a token for a comma-separated list of scopes.
-type verifier struct{}
-
-func (verifier) Verify(_ context.Context, token string) (auth.Claims, error) {
-	return auth.Claims{Issuer: "https://gitlab.example.test", Scopes: strings.Split(token, ",")}, nil
-}
-
 func start(t *testing.T, o gateway.Options, g serving.Generator) *gatewaytest.Server {
 	t.Helper()
 	s := gatewaytest.Start(t, o)
@@ -94,7 +87,7 @@ func TestParametersReachTheModel(t *testing.T) {
 }
 
 func TestRights(t *testing.T) {
-	s := start(t, gateway.Options{Auth: auth.Options{Verifier: verifier{}}}, &gatewaytest.Generator{Pieces: []string{"x"}})
+	s := start(t, gateway.Options{Auth: auth.Options{Verifier: gatewaytest.Scopes{}}}, &gatewaytest.Generator{Pieces: []string{"x"}})
 	for _, test := range []struct {
 		id, scopes string
 		may        bool

@@ -1,7 +1,6 @@
 package agent_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -16,13 +15,6 @@ import (
 )
 
 var open = gateway.Options{Auth: auth.Options{BypassExternal: true}}
-
-// verifier takes a token for a comma-separated list of scopes.
-type verifier struct{}
-
-func (verifier) Verify(_ context.Context, token string) (auth.Claims, error) {
-	return auth.Claims{Issuer: "https://gitlab.example.test", Scopes: strings.Split(token, ",")}, nil
-}
 
 func start(t *testing.T, o gateway.Options, g serving.Generator) *gatewaytest.Server {
 	t.Helper()
@@ -156,7 +148,7 @@ func TestToolsByRightVersionAndFlag(t *testing.T) {
 		{"finer rights, none of these", "duo_chat,ask_merge_request", "17.4.0", "", ""},
 	} {
 		g := &gatewaytest.Generator{Pieces: []string{"Final Answer: x"}}
-		s := start(t, gateway.Options{Auth: auth.Options{Verifier: verifier{}}}, g)
+		s := start(t, gateway.Options{Auth: auth.Options{Verifier: gatewaytest.Scopes{}}}, g)
 		got := s.Do("POST", path, question("a"), "Authorization", "Bearer "+test.scopes, "X-Gitlab-Authentication-Type", "oidc",
 			"X-Gitlab-Version", test.version, "X-Gitlab-Enabled-Feature-Flags", test.flags)
 		if got.StatusCode != http.StatusOK {
@@ -173,7 +165,7 @@ func TestToolsByRightVersionAndFlag(t *testing.T) {
 }
 
 func TestRights(t *testing.T) {
-	s := start(t, gateway.Options{Auth: auth.Options{Verifier: verifier{}}}, &gatewaytest.Generator{Pieces: []string{"Final Answer: x"}})
+	s := start(t, gateway.Options{Auth: auth.Options{Verifier: gatewaytest.Scopes{}}}, &gatewaytest.Generator{Pieces: []string{"Final Answer: x"}})
 	for _, test := range []struct {
 		scopes, body string
 		status       int
