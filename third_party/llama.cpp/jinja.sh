@@ -43,6 +43,7 @@ if [ ! -f "$dir/lib/libaigw-jinja.a" ] || [ "$(cat "$dir/.jinja" 2>/dev/null)" !
 		sed 's/^\( *\)out->push_back(mk_val<value_int>(i));$/\1aigw_jinja_room(16 * out->as_array().size()); aigw_jinja_enter(); aigw_jinja_leave(); &/' "$src/common/jinja/value.cpp"
 	} >"$dir/jinja/jinja/value.cpp"
 	[ "$(grep -c 'aigw_jinja_room(16' "$dir/jinja/jinja/value.cpp")" = 2 ] || die "value.cpp is not that of llama.cpp v$LLAMA_VERSION: range() is expected to have two loops"
+	# shellcheck disable=SC2016 # $0 and $1 are the inner shell's
 	for file in jinja/lexer jinja/parser jinja/runtime jinja/value jinja/string jinja/caps unicode json; do
 		echo "$dir/jinja/$file.cpp" "$dir/jinja/$(basename "$file").o"
 	done | xargs -P "${AIGW_JOBS:-$(nproc)}" -n 2 sh -c 'exec g++ '"${flags[*]}"' -w -I'"$dir/jinja"' -I'"$src/vendor"' -I'"$dir/include"' -c "$0" -o "$1"' \
