@@ -2,25 +2,14 @@ package search
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/blevesearch/bleve/v2"
-
-	"aigw/search/lexicon"
-	"aigw/search/markdown"
-	"aigw/search/source"
 )
 
 // BuildOptions says how an index is made.
@@ -101,261 +90,91 @@ func BuildInMemory(ctx context.Context, collections []Collection, o BuildOptions
 	return newIndex(memory, c.manifest)
 }
 
-// meta is what is stored of a passage beside its text.
-type meta struct {
-	Collection string   `json:"c,omitempty"`
-	Page       string   `json:"p"`
-	Path       string   `json:"f,omitempty"`
-	Anchor     string   `json:"a,omitempty"`
-	Title      string   `json:"t"`
-	Headings   []string `json:"h,omitempty"`
-	URL        string   `json:"u,omitempty"`
-}
-
-// collected is everything that will be in an index, in memory.
-type collected struct {
-	pages    []*collectedPage
-	byPath   map[string]*collectedPage // "collection\x00path below the tree's root"
-	manifest *Manifest
-	progress func(float32)
-}
-
-type collectedPage struct {
-	*markdown.Page
-	placed
-	tree   int    // of the collections
-	file   string // path below the root of its tree
-	id     string
-	linked []string            // what others call the page
-	marks  map[string][]string // and its sections, by anchor
-	from   int                 // how many pages link to it
-}
-
-// Shares of the progress bar: reading and cutting pages, and writing the index.
-const readShare = 0.4
-
-func collect(ctx context.Context, collections []Collection, o BuildOptions) (*collected, error) {
-	c := &collected{
-		byPath:   map[string]*collectedPage{},
-		manifest: &Manifest{Format: format, Builder: o.Builder, Created: time.Now().UTC().Truncate(time.Second), VersionTag: o.VersionTag},
-		progress: o.Progress,
+// index hands every passage to add, in order, and notes the mean lengths of the fields. All cores
+// take pages apart, a few pages ahead of add.
+func (c *collected) index(ctx context.Context, add func(id string, fields any) error) error {
+	type done struct {
+		entries []entry
+		err     error
 	}
-	if c.progress == nil {
-		c.progress = func(float32) {}
-	}
-	if len(collections) == 0 {
-		return nil, errors.New("there is nothing to index")
-	}
-	for i, collection := range collections {
-		if err := c.read(ctx, i, collection, float32(i)/float32(len(collections)), 1/float32(len(collections))); err != nil {
-			return nil, err
-		}
-	}
-	c.link()
-	c.count(collections)
-	if c.manifest.Passages == 0 {
-		return nil, errors.New("there is no text in these pages")
-	}
-	return c, nil
-}
-
-// read takes in the pages of one collection; they are parsed on all cores.
-func (c *collected) read(ctx context.Context, tree int, collection Collection, done, share float32) error {
-	type work struct {
-		d    source.Document
-		page *collectedPage
-	}
-	jobs := make(chan work, 64)
+	const ahead = 16 // pages
+	ctx, stop := context.WithCancel(ctx)
 	var workers sync.WaitGroup
+	defer workers.Wait()
+	defer stop()
+	queue, ordered := make(chan func()), make(chan chan done, ahead)
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
-			for w := range jobs {
-				w.page.Page = markdown.Parse(w.d.Path, w.d.Text)
-				if w.d.Title != "" {
-					w.page.Title = w.d.Title
-				}
+			for work := range queue {
+				work()
 			}
 		})
 	}
-	err := collection.Source.Documents(ctx, func(d source.Document, part float64) error {
-		p := &collectedPage{placed: collection.place(d), tree: tree, file: d.Path, marks: map[string][]string{}}
-		key := collection.Name + "\x00" + d.Path
-		if _, twice := c.byPath[key]; twice {
-			return nil // two archives of one product; the first counts
+	workers.Go(func() {
+		defer close(queue)
+		defer close(ordered)
+		for i, p := range c.pages {
+			result := make(chan done, 1)
+			select {
+			case ordered <- result:
+			case <-ctx.Done():
+				return
+			}
+			queue <- func() {
+				entries, err := p.entries(i)
+				p.Passages = nil // it is in the index now
+				result <- done{entries, err}
+			}
 		}
-		c.byPath[key] = p
-		p.id = key
-		c.pages = append(c.pages, p)
-		c.progress(readShare * (done + share*float32(part)))
-		jobs <- work{d, p}
-		return nil
 	})
-	close(jobs)
-	workers.Wait()
-	return err
+	m := meanLengths{sums: map[string]int{}, counts: map[string]int{}}
+	number := 0
+	for result := range ordered {
+		page := <-result
+		if page.err != nil {
+			return page.err
+		}
+		m.add(page.entries)
+		for _, e := range page.entries {
+			if err := add(e.id, e.fields); err != nil {
+				return fmt.Errorf("cannot index a passage: %w", err)
+			}
+		}
+		number += len(page.entries)
+		c.progress(readShare + (0.95-readShare)*float32(number)/float32(c.manifest.Passages))
+	}
+	c.manifest.Lengths = m.means()
+	return ctx.Err()
 }
 
-// link gives every page what others call it where they link to it.
-func (c *collected) link() {
-	const most = 400 // texts a page; more say nothing new
-	for _, p := range c.pages {
-		name, _, _ := strings.Cut(p.id, "\x00")
-		seen := map[*collectedPage]bool{}
-		for _, l := range p.Links {
-			target := p
-			if l.Page != "" {
-				if target = c.byPath[name+"\x00"+path.Clean(l.Page)]; target == nil {
-					continue
-				}
-			}
-			if target != p && !seen[target] {
-				seen[target] = true
-				target.from++
-			}
-			if l.Text == "" {
+// meanLengths are of the passages and pages that have a field.
+type meanLengths struct{ sums, counts map[string]int }
+
+func (m *meanLengths) add(page []entry) {
+	long := 0
+	for _, e := range page {
+		for _, f := range e.fields {
+			n := f.AnalyzedLength()
+			if n == 0 {
 				continue
 			}
-			if l.Anchor != "" && len(target.marks[l.Anchor]) < most {
-				target.marks[l.Anchor] = append(target.marks[l.Anchor], l.Text)
+			m.sums[f.Name()] += n
+			m.counts[f.Name()]++
+			if f.Name() == fieldBody {
+				long += n
 			}
-			if target != p && len(target.linked) < most {
-				target.linked = append(target.linked, l.Text)
-			}
 		}
-		p.Links = nil
+	}
+	if long > 0 {
+		m.sums[pageLength] += long
+		m.counts[pageLength]++
 	}
 }
 
-func (c *collected) count(collections []Collection) {
-	infos := map[string]*CollectionInfo{}
-	var order []string
-	for _, p := range c.pages {
-		from := collections[p.tree].Source.From()
-		key := p.collection + "\x00" + from
-		if infos[key] == nil {
-			infos[key] = &CollectionInfo{Name: p.collection, From: from}
-			order = append(order, key)
-		}
-		infos[key].Pages++
-		infos[key].Passages += len(p.Passages)
-		c.manifest.Passages += len(p.Passages)
+func (m *meanLengths) means() map[string]float64 {
+	out := map[string]float64{}
+	for field, sum := range m.sums {
+		out[field] = float64(sum) / float64(m.counts[field])
 	}
-	for _, key := range order {
-		c.manifest.Collections = append(c.manifest.Collections, *infos[key])
-	}
-	c.manifest.Pages = len(c.pages)
-}
-
-// index hands every passage to add, and notes the mean lengths of the fields.
-func (c *collected) index(ctx context.Context, add func(id string, fields any) error) error {
-	sums, counts := map[string]int{}, map[string]int{}
-	measure := func(field, text string) int {
-		n := len(terms{}.Analyze([]byte(text)))
-		if n > 0 {
-			sums[field] += n
-			counts[field]++
-		}
-		return n
-	}
-	number := 0
-	for i, p := range c.pages {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		long := 0
-		lengths := make([]int, len(p.Passages))
-		for j, passage := range p.Passages {
-			lengths[j] = measure(fieldBody, passage.Prose)
-			measure(fieldHeadings, headingText(passage))
-			measure(fieldCode, passage.Code)
-			long += lengths[j]
-		}
-		if long > 0 {
-			sums[pageLength] += long
-			counts[pageLength]++
-		}
-		for j, passage := range p.Passages {
-			fields, err := p.fields(passage, j)
-			if err != nil {
-				return err
-			}
-			if j == 0 {
-				for _, name := range []string{fieldTitle, fieldPath, fieldDescription, fieldLinked} {
-					if text, ok := fields[name].(string); ok {
-						measure(name, text)
-					}
-				}
-			}
-			fields[fieldPlace] = place{page: i, length: long, from: p.from}.String()
-			if err := add(p.passageID(j), fields); err != nil {
-				return fmt.Errorf("cannot index %s: %w", p.file, err)
-			}
-			number++
-		}
-		c.progress(readShare + (0.95-readShare)*float32(number)/float32(c.manifest.Passages))
-		p.Passages = nil // it is in the index now
-	}
-	c.manifest.Lengths = map[string]float64{}
-	for field, sum := range sums {
-		c.manifest.Lengths[field] = float64(sum) / float64(counts[field])
-	}
-	return nil
-}
-
-// passageID is the same whenever the page is indexed: a hash of where it is and its number.
-func (p *collectedPage) passageID(number int) string {
-	sum := sha256.Sum256([]byte(p.id + "\x00" + strconv.Itoa(number)))
-	return hex.EncodeToString(sum[:16])
-}
-
-func headingText(p markdown.Passage) string {
-	return strings.Join(append(append([]string{}, p.Headings...), p.Inner...), "\n")
-}
-
-func (p *collectedPage) fields(passage markdown.Passage, number int) (map[string]any, error) {
-	m := meta{
-		Collection: p.collection, Page: p.file, Path: p.path, Anchor: passage.Anchor,
-		Title: p.Title, Headings: passage.Headings, URL: p.url,
-	}
-	if m.URL != "" && passage.Anchor != "" {
-		m.URL += "#" + passage.Anchor
-	}
-	stored, err := json.Marshal(m)
-	if err != nil {
-		return nil, err
-	}
-	fields := map[string]any{
-		fieldHeadings: headingText(passage),
-		fieldBody:     passage.Prose,
-		fieldCode:     passage.Code,
-		fieldMeta:     string(stored),
-		fieldText:     passage.Text,
-	}
-	pairText := headingText(passage) + "\n\n" + passage.Prose
-	if number == 0 {
-		fields[fieldTitle] = p.Title
-		fields[fieldDescription] = p.Description
-		fields[fieldPath] = pathWords(p.file)
-		fields[fieldLinked] = strings.Join(p.linked, "\n")
-		pairText = p.Title + "\n\n" + p.Description + "\n\n" + pairText
-	}
-	var marks []string
-	for _, anchor := range passage.Anchors {
-		marks = append(marks, p.marks[anchor]...)
-	}
-	fields[fieldSection] = strings.Join(marks, "\n")
-	fields[fieldPairs] = pairText
-	return fields, nil
-}
-
-// pathWords are the words of a page's path: user/project/_index.md says user and project.
-func pathWords(file string) string {
-	var words []string
-	lexicon.Terms(strings.TrimSuffix(file, path.Ext(file)), func(t lexicon.Term) bool {
-		if word := strings.ToLower(file[t.Start:t.End]); !t.Whole && word != "index" && word != "doc" && word != "docs" {
-			words = append(words, word)
-		}
-		return true
-	})
-	return strings.Join(words, " ")
+	return out
 }

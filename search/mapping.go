@@ -1,16 +1,13 @@
 package search
 
 import (
-	"strings"
+	"fmt"
 
 	"github.com/blevesearch/bleve/v2"
-	"github.com/blevesearch/bleve/v2/analysis"
+	"github.com/blevesearch/bleve/v2/document"
 	"github.com/blevesearch/bleve/v2/index/scorch"
 	"github.com/blevesearch/bleve/v2/mapping"
-	"github.com/blevesearch/bleve/v2/registry"
 	index "github.com/blevesearch/bleve_index_api"
-
-	"aigw/search/lexicon"
 )
 
 // Fields of a passage. Those of the page are indexed once, with the page's first passage.
@@ -30,85 +27,31 @@ const (
 	fieldText  = "text"  // Markdown, stored
 )
 
-const (
-	termAnalyzer = "aigw_terms"
-	pairAnalyzer = "aigw_pairs"
-)
+// analysed is Bleve's mapping for passages that come with their terms. Bleve would find the terms
+// itself, one passage after the other and through reflection; this way all cores do it.
+type analysed struct{ *mapping.IndexMappingImpl }
 
-func init() {
-	for name, a := range map[string]analysis.Analyzer{termAnalyzer: terms{}, pairAnalyzer: pairs{}} {
-		err := registry.RegisterAnalyzer(name, func(map[string]any, *registry.Cache) (analysis.Analyzer, error) { return a, nil })
-		if err != nil {
-			panic(err) // the name is taken: an error of the program
-		}
-	}
-}
-
-// newMapping says how a passage is indexed. Position and offsets of terms are not kept: pairs stand
-// for them at a third of the size.
 func newMapping() mapping.IndexMapping {
 	m := bleve.NewIndexMapping()
 	m.ScoringModel = index.BM25Scoring
 	m.IndexDynamic, m.StoreDynamic, m.DocValuesDynamic = false, false, false
-	doc := bleve.NewDocumentStaticMapping()
-	for _, name := range []string{fieldTitle, fieldPath, fieldDescription, fieldLinked, fieldHeadings, fieldSection, fieldBody, fieldCode, fieldPairs} {
-		f := bleve.NewTextFieldMapping()
-		f.Analyzer = termAnalyzer
-		if name == fieldPairs {
-			f.Analyzer = pairAnalyzer
-		}
-		f.Store, f.IncludeTermVectors, f.IncludeInAll, f.DocValues = false, false, false, false
-		doc.AddFieldMappingsAt(name, f)
+	m.DefaultMapping = bleve.NewDocumentStaticMapping()
+	return analysed{m}
+}
+
+// MapDocument takes over the fields of a passage.
+func (analysed) MapDocument(doc *document.Document, data any) error {
+	fields, ok := data.([]document.Field)
+	if !ok {
+		return fmt.Errorf("%T is no passage", data)
 	}
-	place := bleve.NewKeywordFieldMapping()
-	place.Store, place.IncludeInAll, place.Index, place.DocValues = false, false, true, true
-	doc.AddFieldMappingsAt(fieldPlace, place)
-	for _, name := range []string{fieldMeta, fieldText} {
-		f := bleve.NewTextFieldMapping()
-		f.Index, f.Store, f.IncludeInAll, f.DocValues = false, true, false, false
-		doc.AddFieldMappingsAt(name, f)
+	for _, f := range fields {
+		doc.AddField(f)
 	}
-	m.DefaultMapping = doc
-	return m
+	return nil
 }
 
 // newMemoryIndex returns an index without a file.
 func newMemoryIndex() (bleve.Index, error) {
 	return bleve.NewUsing("", newMapping(), scorch.Name, scorch.Name, nil)
-}
-
-// terms is the analyzer of all fields but pairs.
-type terms struct{}
-
-func (terms) Analyze(input []byte) analysis.TokenStream {
-	var out analysis.TokenStream
-	lexicon.Terms(string(input), func(t lexicon.Term) bool {
-		if t.Whole || !lexicon.Stopword(t.Text) {
-			out = append(out, &analysis.Token{Term: []byte(t.Text), Position: len(out) + 1, Start: t.Start, End: t.End})
-		}
-		return true
-	})
-	return out
-}
-
-// pairs is the analyzer of the field of that name. Lines are apart: no pair begins on one and ends
-// on an empty line's other side.
-type pairs struct{}
-
-func (pairs) Analyze(input []byte) analysis.TokenStream {
-	var out analysis.TokenStream
-	for part := range strings.SplitSeq(string(input), "\n\n") {
-		last := ""
-		lexicon.Terms(part, func(t lexicon.Term) bool {
-			if t.Whole || lexicon.Stopword(t.Text) {
-				return true
-			}
-			if last != "" {
-				out = append(out, &analysis.Token{Term: []byte(last + " " + t.Text), Position: len(out) + 1, Start: t.Start, End: t.End})
-			}
-			last = t.Text
-			return true
-		})
-	}
-	return out
 }

@@ -53,7 +53,7 @@ func concepts(question string, w *weights) []concept {
 		switch {
 		case t.Whole:
 			wholes = append(wholes, t.Text)
-		case lexicon.Stopword(t.Text):
+		case t.Stopword:
 		default:
 			all = append(all, t.Text)
 			if !lexicon.Filler(t.Text) {

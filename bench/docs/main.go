@@ -30,6 +30,7 @@ func main() {
 	clients := flag.Int("clients", 8, "how many ask at once")
 	seconds := flag.Int("seconds", 10, "how long they ask")
 	growth := flag.String("growth", "1", "multiples of the pages to measure, such as 1,3,10")
+	flag.StringVar(&profile, "profile", "", "write CPU profiles of indexing and asking to `PREFIX`.index and PREFIX.ask")
 	flag.Parse()
 	if err := run(*pages, *questions, *clients, time.Duration(*seconds)*time.Second, *growth); err != nil {
 		fmt.Fprintln(os.Stderr, "docs:", err)
@@ -117,12 +118,17 @@ func measure(pages string, asked []question, clients int, long time.Duration, ti
 	}
 	debug.FreeOSMemory()
 	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // from here the peak is counted
+	stop, err := profiled("index")
+	if err != nil {
+		return err
+	}
 	began := time.Now()
 	at := filepath.Join(dir, "index")
 	m, err := search.Build(context.Background(), at, []search.Collection{{Source: repeated{folder, times}}}, search.BuildOptions{Builder: "bench"})
 	if err != nil {
 		return err
 	}
+	stop()
 	fmt.Printf("pages %d (x%d), passages %d\n", m.Pages, times, m.Passages)
 	fmt.Printf("  index        %.1f s, peak memory %d MiB, %d MiB on disk\n", time.Since(began).Seconds(), peakMiB(), m.Bytes()>>20)
 	began = time.Now()
@@ -184,6 +190,11 @@ func latency(x *search.Index, asked []question, clients int, long time.Duration)
 		all     []time.Duration
 		failure error
 	)
+	stop, err := profiled("ask")
+	if err != nil {
+		return err
+	}
+	defer stop()
 	end := time.Now().Add(long)
 	for range clients {
 		group.Go(func() {

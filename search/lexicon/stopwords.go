@@ -29,8 +29,8 @@ var stopwords = sync.OnceValue(func() (lists struct{ always, questions map[strin
 	return lists
 })
 
-// Stopword reports whether a term is left out everywhere.
-func Stopword(term string) bool { return stopwords().always[term] }
+// stopword reports whether a term is left out everywhere.
+func stopword(term string) bool { return stopwords().always[term] }
 
 // Filler reports whether a term says nothing in a question.
 func Filler(term string) bool {

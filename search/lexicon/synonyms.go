@@ -54,7 +54,7 @@ func phrases(list string) []Phrase {
 	for part := range strings.SplitSeq(list, ",") {
 		var p Phrase
 		Terms(part, func(t Term) bool {
-			if !t.Whole && !Stopword(t.Text) {
+			if !t.Whole && !t.Stopword {
 				p = append(p, t.Text)
 			}
 			return true

@@ -4,6 +4,7 @@ package lexicon
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -22,6 +23,8 @@ type Term struct {
 	Position int
 	// Whole marks an identifier that was also taken apart.
 	Whole bool
+	// Stopword marks a word that is left out everywhere. A whole identifier is none.
+	Stopword bool
 	// Start and End are the bytes of the text that the term stands for.
 	Start, End int
 }
@@ -35,8 +38,9 @@ func Terms(text string, yield func(Term) bool) {
 	var (
 		position int
 		parts    [][2]int
-		stem     = stemmer{env: snowballstem.NewEnv("")}
+		stem     = stemmers.Get().(*stemmer)
 	)
+	defer stemmers.Put(stem)
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
 		if !wordRune(r) {
@@ -88,7 +92,7 @@ func Terms(text string, yield func(Term) bool) {
 			parts = append(parts, [2]int{part, i})
 		}
 		if joined && end-start <= MaxTerm {
-			if !yield(Term{strings.ToLower(text[start:end]), position, true, start, end}) {
+			if !yield(Term{Text: strings.ToLower(text[start:end]), Position: position, Whole: true, Start: start, End: end}) {
 				return
 			}
 		}
@@ -96,7 +100,8 @@ func Terms(text string, yield func(Term) bool) {
 			if p[1]-p[0] > MaxTerm {
 				continue
 			}
-			if !yield(Term{stem.stem(strings.ToLower(text[p[0]:p[1]])), position, false, p[0], p[1]}) {
+			w := stem.word(text[p[0]:p[1]])
+			if !yield(Term{Text: w.term, Stopword: w.stop, Position: position, Start: p[0], End: p[1]}) {
 				return
 			}
 			position++
@@ -104,7 +109,12 @@ func Terms(text string, yield func(Term) bool) {
 	}
 }
 
-func wordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) }
+func wordRune(r rune) bool {
+	if r < utf8.RuneSelf {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+	}
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)
+}
 
 func joins(r rune) bool {
 	switch r {
@@ -114,10 +124,40 @@ func joins(r rune) bool {
 	return false
 }
 
-// stemmer is Porter's second English stemmer. Words with digits or of other scripts stay.
+// stemmer is Porter's second English stemmer, with a memory: a documentation of millions of words
+// has some ten thousand different ones. Words with digits or of other scripts stay as they are.
 type stemmer struct {
 	env   *snowballstem.Env
-	known map[string]string
+	known map[string]word // by their spelling in the text
+}
+
+// word is what a spelling stands for.
+type word struct {
+	term string
+	stop bool
+}
+
+// maxKnown bounds a stemmer's memory, to 3 MB.
+const maxKnown = 1 << 15
+
+// stemmers are shared by all texts, one for each that is read at the moment.
+var stemmers = sync.Pool{New: func() any { return newStemmer() }}
+
+func newStemmer() *stemmer {
+	return &stemmer{env: snowballstem.NewEnv(""), known: map[string]word{}}
+}
+
+func (s *stemmer) word(spelling string) word {
+	w, ok := s.known[spelling]
+	if !ok {
+		spelling = strings.Clone(spelling) // not to keep the text
+		w.term = s.stem(strings.ToLower(spelling))
+		w.stop = stopword(w.term)
+		if len(s.known) < maxKnown {
+			s.known[spelling] = w
+		}
+	}
+	return w
 }
 
 func (s *stemmer) stem(word string) string {
@@ -129,23 +169,10 @@ func (s *stemmer) stem(word string) string {
 			return word
 		}
 	}
-	if t, ok := s.known[word]; ok {
-		return t
-	}
 	s.env.SetCurrent(word)
 	english.Stem(s.env)
-	t := strings.Clone(s.env.Current())
-	if s.known == nil {
-		s.known = map[string]string{}
-	}
-	if len(s.known) < 1<<12 {
-		s.known[word] = t
-	}
-	return t
+	return strings.Clone(s.env.Current())
 }
 
 // Stem returns the term of one word.
-func Stem(word string) string {
-	s := stemmer{env: snowballstem.NewEnv("")}
-	return s.stem(strings.ToLower(word))
-}
+func Stem(word string) string { return newStemmer().stem(strings.ToLower(word)) }
