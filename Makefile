@@ -79,7 +79,7 @@ bench: build peers model ## compare with llama-bench and llama-server on this ma
 	@go run ./bench -model "$$(third_party/smollm2/fetch.sh)" -bin bin $(BENCH)
 
 .PHONY: bench-docs
-bench-docs: ## documentation search: ranking, time, memory, size (DOCS_PAGES=FOLDER DOCS_QUESTIONS=FILE BENCH="-growth 1,3,10")
+bench-docs: llama ## documentation search: ranking, time, memory, size (DOCS_PAGES=FOLDER DOCS_QUESTIONS=FILE BENCH="-growth 1,3,10")
 	@go run ./bench/docs -pages "$${DOCS_PAGES:?is needed: a folder of Markdown pages}" -questions "$${DOCS_QUESTIONS:?is needed: a file of questions, JSON lines}" $(BENCH)
 
 ##@ Packages

@@ -20,6 +20,13 @@ type BuildOptions struct {
 	Progress func(done float32)
 }
 
+// Batches that are written one by one bound the memory that an index needs while it is made, and
+// their files are merged into one: in one step, while there are not too many to be open at once.
+const (
+	batchSize = 1000 // passages
+	mergeMax  = 64   // files
+)
+
 // Build makes an index of the collections at dir, which is replaced in one step if it is an index
 // already, and never if it is anything else. Who reads the old one goes on reading it.
 func Build(ctx context.Context, dir string, collections []Collection, o BuildOptions) (*Manifest, error) {
@@ -39,8 +46,9 @@ func Build(ctx context.Context, dir string, collections []Collection, o BuildOpt
 	if err != nil {
 		return nil, err
 	}
-	// Larger batches make fewer files to merge, and need more memory while the index is made.
-	builder, err := bleve.NewBuilder(filepath.Join(aside, passagesDir), newMapping(), map[string]any{"buildPathPrefix": aside, "batchSize": 2000})
+	builder, err := bleve.NewBuilder(filepath.Join(aside, passagesDir), newMapping(), map[string]any{
+		"buildPathPrefix": aside, "batchSize": batchSize, "mergeMax": mergeMax,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +81,7 @@ func BuildInMemory(ctx context.Context, collections []Collection, o BuildOptions
 	}
 	batch := memory.NewBatch()
 	add := func(id string, fields any) error {
-		if batch.Size() >= 2000 {
+		if batch.Size() >= batchSize {
 			if err := memory.Batch(batch); err != nil {
 				return err
 			}

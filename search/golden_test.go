@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -113,5 +114,35 @@ func TestRanked(t *testing.T) {
 	}
 	if gain/n < 0.9 {
 		t.Errorf("nDCG@5 is %.3f, below 0.9", gain/n)
+	}
+}
+
+// An index answers the same from disk as from memory, and the second time as the first.
+func TestDiskAndMemoryAgree(t *testing.T) {
+	memory := testPages(t)
+	pages, err := source.Folder("testdata/pages")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "docs.index")
+	if _, err := search.Build(t.Context(), dir, []search.Collection{{Source: pages}}, search.BuildOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	disk, err := search.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer disk.Close()
+	for _, q := range questions {
+		want, err := memory.Search(t.Context(), q.question, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			got, err := disk.Search(t.Context(), q.question, 10)
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Fatalf("%s: %v\n%+v\nwant\n%+v", q.question, err, got, want)
+			}
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,8 @@ type Index struct {
 	places   []position // by Bleve's number of the passage
 	first    []uint32   // by page: its first passage
 	prior    []float32  // by page: logarithm of how many pages link to it
+	recent   recent
+	turns    chan struct{} // holds one of each question that is answered at the moment
 }
 
 var _ Searcher = (*Index)(nil)
@@ -57,7 +60,7 @@ func Open(dir string) (*Index, error) {
 
 // newIndex takes over a Bleve index and reads what ranking needs of it into memory.
 func newIndex(b bleve.Index, m *Manifest) (_ *Index, err error) {
-	x := &Index{bleve: b, manifest: m}
+	x := &Index{bleve: b, manifest: m, turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %v", errForeign, r)
@@ -166,11 +169,19 @@ func (x *Index) search(ctx context.Context, question string, n int, w *weights) 
 	if n <= 0 {
 		return nil, nil
 	}
+	// Questions take turns in the order they came, as many at once as there are cores. More would
+	// wait for each other all the same, some of them for many turns.
+	select {
+	case x.turns <- struct{}{}:
+		defer func() { <-x.turns }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	asked, err := x.rarest(ctx, concepts(question, w))
 	if err != nil {
 		return nil, err
 	}
-	hits, err := x.rank(ctx, x.reader, asked, n, w)
+	hits, err := x.rank(ctx, asked, n, w)
 	if err != nil {
 		return nil, err
 	}

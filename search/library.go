@@ -85,7 +85,11 @@ func (l *Library) exchange(x *Index) error {
 		next = &shelf{index: x}
 		next.readers.Store(1)
 	}
-	if old := l.current.Swap(next); old != nil {
+	old := l.current.Swap(next)
+	if x != nil {
+		x.warm()
+	}
+	if old != nil {
 		return old.leave()
 	}
 	return nil

@@ -9,12 +9,12 @@ import (
 
 // nearby returns the words of the index that a word, which is not in it, may be a slip of: those
 // within one edit, the most frequent first. Short words and numbers have too many neighbours.
-func (x *Index) nearby(reader index.IndexReader, term string, w *weights) []weighted {
+func (x *Index) nearby(term string, w *weights) []weighted {
 	const most = 2
 	if utf8.RuneCountInString(term) < 4 || strings.ContainsAny(term, "0123456789 _.:/@+") {
 		return nil
 	}
-	fuzzy, ok := reader.(index.IndexReaderFuzzy)
+	fuzzy, ok := x.reader.(index.IndexReaderFuzzy)
 	if !ok {
 		return nil
 	}

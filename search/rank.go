@@ -4,9 +4,6 @@ import (
 	"context"
 	"math"
 	"slices"
-	"sync"
-
-	index "github.com/blevesearch/bleve_index_api"
 )
 
 // How passages are ranked.
@@ -15,8 +12,8 @@ import (
 // of a term in a passage's fields are added up, each weighted for its field and for how long the
 // field is beside the mean; the sum saturates, and the term's rarity multiplies it.
 //
-//	1. For each concept, the postings of its term and of its synonyms are read once per field and
-//	   added up for the passage they are in, and for its page.
+//	1. For each concept, the postings of its term and of its synonyms are added up for the
+//	   passages they are in, and for their pages (postings.go).
 //	2. The concept's score of a passage is idf * tf/(k1+tf); likewise of a page, where the fields
 //	   of the page (title, description, path, what others call it) count too.
 //	3. A page's score is the sum over the concepts, plus a share of its best passage's.
@@ -61,40 +58,6 @@ var defaults = weights{
 // pageLength is the mean of a page's terms, among the fields' mean lengths.
 const pageLength = "page"
 
-// scratch is the memory of one question: one number per passage and per page.
-type scratch struct {
-	tf, score         []float32 // of passages
-	pageTF, pageScore []float32
-	covered           []float32 // of pages
-	docs, pages       []uint32  // with a tf of the concept at hand
-	hitDocs, hitPages []uint32  // with a score
-}
-
-var scratches sync.Pool
-
-func newScratch(passages, pages int) *scratch {
-	s, _ := scratches.Get().(*scratch)
-	if s == nil || len(s.tf) < passages || len(s.pageTF) < pages {
-		s = &scratch{
-			tf: make([]float32, passages), score: make([]float32, passages),
-			pageTF: make([]float32, pages), pageScore: make([]float32, pages), covered: make([]float32, pages),
-		}
-	}
-	return s
-}
-
-// free clears what was touched and gives the memory back.
-func (s *scratch) free() {
-	for _, d := range s.hitDocs {
-		s.score[d] = 0
-	}
-	for _, p := range s.hitPages {
-		s.pageScore[p], s.covered[p] = 0, 0
-	}
-	s.hitDocs, s.hitPages = s.hitDocs[:0], s.hitPages[:0]
-	scratches.Put(s)
-}
-
 // fieldWeight is what an occurrence counts in a field, for the passage and for the page.
 type fieldWeight struct {
 	field         string
@@ -124,56 +87,72 @@ type hit struct {
 	score   float32
 }
 
-// rank scores all passages and returns the best page's best passage first, at most n.
-func (x *Index) rank(ctx context.Context, reader index.IndexReader, question []concept, n int, w *weights) ([]hit, error) {
-	s := newScratch(len(x.places), x.manifest.Pages)
+// before orders hits: the best first.
+func (h hit) before(other hit) bool {
+	if h.score != other.score {
+		return h.score > other.score
+	}
+	return h.page < other.page || h.page == other.page && h.passage < other.passage
+}
+
+// best holds the first n hits, in order.
+type best struct {
+	hits []hit
+	n    int
+}
+
+func (b *best) add(h hit) {
+	if len(b.hits) == b.n {
+		if b.n == 0 || !h.before(b.hits[b.n-1]) {
+			return
+		}
+		b.hits = b.hits[:b.n-1]
+	}
+	at, _ := slices.BinarySearchFunc(b.hits, h, func(have, h hit) int {
+		if have.before(h) {
+			return -1
+		}
+		return 1
+	})
+	b.hits = slices.Insert(b.hits, at, h)
+}
+
+// rank scores passages and pages, and returns the best page's best passage first, at most n.
+func (x *Index) rank(ctx context.Context, question []concept, n int, w *weights) ([]hit, error) {
+	s := x.scratch()
 	defer s.free()
 	var total float32
 	for i := range question {
 		if err := ctx.Err(); err != nil {
-			s.forget()
 			return nil, err
 		}
-		idf, err := x.score(ctx, reader, s, &question[i], w)
+		idf, err := x.score(ctx, s, &question[i], w)
 		if err != nil {
-			s.forget()
 			return nil, err
 		}
 		total += idf
 	}
-	best := make(map[uint32]hit, len(s.hitPages))
+	for _, p := range s.hitPages { // where only the title, the path or what others call it is found
+		s.best[p] = hit{p, x.first[p], 0}
+	}
 	for _, d := range s.hitDocs {
-		p := x.places[d].page
-		if h, ok := best[p]; !ok || s.score[d] > h.score || s.score[d] == h.score && d < h.passage {
-			best[p] = hit{p, d, s.score[d]}
+		if h := (hit{x.places[d].page, d, s.score[d]}); h.before(s.best[h.page]) {
+			s.best[h.page] = h
 		}
 	}
-	hits := make([]hit, 0, len(s.hitPages))
+	found := best{n: n}
 	for _, p := range s.hitPages {
-		h, ok := best[p]
-		if !ok { // only the title, the path or what others call it
-			h = hit{page: p, passage: x.first[p]}
-		}
-		h.score = s.pageScore[p] + w.Passage*h.score
-		h.score += w.Prior * x.prior[p]
-		if w.Coverage > 0 && total > 0 {
+		h := s.best[p]
+		h.score = s.pageScore[p] + w.Passage*h.score + w.Prior*x.prior[p]
+		if total > 0 {
 			h.score *= 1 + w.Coverage*s.covered[p]/total
 		}
-		hits = append(hits, h)
+		found.add(h)
 	}
-	slices.SortFunc(hits, func(a, b hit) int {
-		switch {
-		case a.score > b.score:
-			return -1
-		case a.score < b.score:
-			return 1
-		}
-		return int(a.page) - int(b.page)
-	})
-	if len(hits) >= n {
-		return hits[:n], nil
+	if len(found.hits) < n {
+		return append(found.hits, x.further(s, found.hits, n-len(found.hits))...), nil
 	}
-	return append(hits, x.further(s, hits, n-len(hits))...), nil
+	return found.hits, nil
 }
 
 // further returns passages of the pages that were found already, where there are no more pages.
@@ -182,174 +161,83 @@ func (x *Index) further(s *scratch, hits []hit, n int) []hit {
 	for _, h := range hits {
 		taken[h.passage] = true
 	}
-	least := float32(0)
+	worst := float32(0)
 	if len(hits) > 0 {
-		least = hits[len(hits)-1].score
+		worst = hits[len(hits)-1].score
 	}
-	var rest []hit
+	rest := best{n: n}
 	for _, d := range s.hitDocs {
 		if !taken[d] {
-			rest = append(rest, hit{x.places[d].page, d, s.score[d]})
+			rest.add(hit{x.places[d].page, d, s.score[d]})
 		}
 	}
-	slices.SortFunc(rest, func(a, b hit) int {
-		switch {
-		case a.score > b.score:
-			return -1
-		case a.score < b.score:
-			return 1
-		}
-		return int(a.passage) - int(b.passage)
-	})
-	rest = rest[:min(n, len(rest))]
-	for i := range rest { // below the pages' first passages, in their own order
-		rest[i].score = least * rest[i].score / (rest[0].score + 1)
+	for i := len(rest.hits) - 1; i >= 0; i-- { // below the pages' first passages, in their own order
+		rest.hits[i].score = worst * rest.hits[i].score / (rest.hits[0].score + 1)
 	}
-	return rest
-}
-
-// forget clears a concept that was not finished.
-func (s *scratch) forget() {
-	for _, d := range s.docs {
-		s.tf[d] = 0
-	}
-	for _, p := range s.pages {
-		s.pageTF[p] = 0
-	}
-	s.docs, s.pages = s.docs[:0], s.pages[:0]
+	return rest.hits
 }
 
 // score adds a concept's score to all passages and pages that have it, and returns its idf.
-func (x *Index) score(ctx context.Context, reader index.IndexReader, s *scratch, c *concept, w *weights) (float32, error) {
-	if err := x.gather(ctx, reader, s, c.term, c.pair, 1, w); err != nil {
+func (x *Index) score(ctx context.Context, s *scratch, c *concept, w *weights) (float32, error) {
+	own, err := x.find(ctx, s, c.term, c.pair, w)
+	if err != nil {
 		return 0, err
 	}
-	df, found := len(s.docs), len(s.pages)
-	others := c.others
-	if found == 0 && !c.pair {
-		others = append(others, x.nearby(reader, c.term, w)...)
-	}
-	for _, o := range others {
-		if err := x.gather(ctx, reader, s, o.term, false, o.weight, w); err != nil {
+	passages, pages := own.passages, own.pages
+	others := append(c.others[:len(c.others):len(c.others)], own.near...)
+	if len(others) > 0 {
+		if passages, pages, err = x.together(ctx, s, own, others, w); err != nil {
 			return 0, err
 		}
 	}
-	if found == 0 {
-		df, found = len(s.docs), len(s.pages)
+	inPassages, inPages := len(own.passages), len(own.pages)
+	if inPages == 0 { // as rare as what stands for it
+		inPassages, inPages = len(passages), len(pages)
 	}
-	idf := c.weight * inverse(len(x.places), df)
-	pageIDF := c.weight * inverse(x.manifest.Pages, found)
-	for _, d := range s.docs {
-		if s.score[d] == 0 {
-			s.hitDocs = append(s.hitDocs, d)
+	idf := c.weight * inverse(len(x.places), inPassages)
+	for _, o := range passages {
+		s.scorePassage(o.at, idf*o.tf/(w.K1+o.tf))
+	}
+	idf = c.weight * inverse(x.manifest.Pages, inPages)
+	for _, o := range pages {
+		s.scorePage(o.at, idf*o.tf/(w.PageK1+o.tf), idf)
+	}
+	return idf, nil
+}
+
+// together adds up the occurrences of a term and of what stands for it. What it returns is valid
+// until the next call.
+func (x *Index) together(ctx context.Context, s *scratch, own *postings, others []weighted, w *weights) (passages, pages []occurrence, err error) {
+	lists := make([]*postings, len(others))
+	for i, o := range others {
+		if lists[i], err = x.find(ctx, s, o.term, false, w); err != nil {
+			return nil, nil, err
 		}
-		s.score[d] += idf*s.tf[d]/(w.K1+s.tf[d]) + math.SmallestNonzeroFloat32
+	}
+	defer s.forget()
+	add := func(p *postings, weight float32) {
+		for _, o := range p.passages {
+			s.addPassage(o.at, weight*o.tf)
+		}
+		for _, o := range p.pages {
+			s.addPage(o.at, weight*o.tf)
+		}
+	}
+	add(own, 1)
+	for i, o := range others {
+		add(lists[i], o.weight)
+	}
+	s.summed, s.summedPages = s.summed[:0], s.summedPages[:0]
+	for _, d := range s.passages {
+		s.summed = append(s.summed, occurrence{d, s.tf[d]})
 	}
 	for _, p := range s.pages {
-		if s.pageScore[p] == 0 {
-			s.hitPages = append(s.hitPages, p)
-		}
-		s.pageScore[p] += pageIDF*s.pageTF[p]/(w.PageK1+s.pageTF[p]) + math.SmallestNonzeroFloat32
-		s.covered[p] += pageIDF
+		s.summedPages = append(s.summedPages, occurrence{p, s.pageTF[p]})
 	}
-	s.forget()
-	return pageIDF, nil
+	return s.summed, s.summedPages, nil
 }
 
 // inverse is the inverse document frequency; never negative.
 func inverse(all, with int) float32 {
 	return float32(math.Log(1 + (float64(all)-float64(with)+0.5)/(float64(with)+0.5)))
-}
-
-// gather adds up where a term occurs.
-func (x *Index) gather(ctx context.Context, reader index.IndexReader, s *scratch, term string, pair bool, weight float32, w *weights) error {
-	for _, f := range w.fields(pair) {
-		if f.passage == 0 && f.page == 0 {
-			continue
-		}
-		postings, err := reader.TermFieldReader(ctx, []byte(term), f.field, true, true, false)
-		if err != nil {
-			return err
-		}
-		if (f.field == fieldBody || f.field == fieldCode) && x.everywhere(postings.Count()) {
-			if err := postings.Close(); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := x.add(s, postings, f, weight, w); err != nil {
-			_ = postings.Close()
-			return err
-		}
-		if err := postings.Close(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// everywhere reports whether a word is in so many passages that reading where costs more than it
-// says, such as the name of the product. Where it is a title or a heading still counts. A small
-// index is read in no time, and too small to know.
-func (x *Index) everywhere(passages uint64) bool {
-	const few = 2000
-	return len(x.places) > few && passages > uint64(len(x.places))*2/5
-}
-
-func (x *Index) add(s *scratch, postings index.TermFieldReader, f fieldWeight, weight float32, w *weights) error {
-	var (
-		posting index.TermFieldDoc
-		mean    = float32(x.manifest.Lengths[f.field])
-		b       = w.B
-	)
-	if f.field == fieldPairs || f.field == fieldSection || f.field == fieldPath {
-		b = 0
-	}
-	for {
-		p, err := postings.Next(&posting)
-		if err != nil {
-			return err
-		}
-		if p == nil {
-			return nil
-		}
-		number, err := p.ID.Value()
-		if err != nil || number >= uint64(len(x.places)) {
-			return errForeign
-		}
-		d := uint32(number)
-		place := &x.places[d]
-		tf := weight * float32(p.Freq)
-		if f.passage > 0 {
-			if s.tf[d] == 0 {
-				s.docs = append(s.docs, d)
-			}
-			long := float32(1)
-			if b > 0 && mean > 0 {
-				long = 1 - b + b*lengthOf(p.Norm)/mean
-			}
-			s.tf[d] += f.passage * tf / long
-		}
-		if f.page > 0 {
-			if s.pageTF[place.page] == 0 {
-				s.pages = append(s.pages, place.page)
-			}
-			long := float32(1)
-			switch {
-			case f.passage > 0: // spread over the page's passages
-				long = 1 - w.PageB + w.PageB*place.long
-			case b > 0 && mean > 0:
-				long = 1 - b + b*lengthOf(p.Norm)/mean
-			}
-			s.pageTF[place.page] += f.page * tf / long
-		}
-	}
-}
-
-// lengthOf returns the terms of a field from Bleve's norm, which is 1/sqrt(length).
-func lengthOf(norm float64) float32 {
-	if norm <= 0 {
-		return 1
-	}
-	return float32(1 / (norm * norm))
 }
