@@ -226,6 +226,9 @@ type Totals struct {
 	// DraftTokens were guessed and computed along; AcceptedTokens of them came true.
 	DraftTokens, AcceptedTokens uint64
 	Busy                        time.Duration // time spent in steps
+	// DecodeSteps had tokens of answers only, PromptSteps read prompts, too.
+	DecodeSteps, PromptSteps StepTimes
+	Stalls                   uint64 // times that a second and more passed between two tokens of an answer
 }
 
 // wake makes the loop look for work.

@@ -145,7 +145,11 @@ func (e *Engine) submit(ctx context.Context, g *generation) error {
 	err := e.sched.Submit(r, g.submitted)
 	if full := (*sched.FullError)(nil); errors.As(err, &full) {
 		e.totals.Refused++
-		return &BusyError{Wait: full.Wait}
+		why := QueueFull
+		if full.Late {
+			why = TooLate
+		}
+		return &BusyError{Wait: full.Wait, Why: why}
 	}
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ func (e *Engine) next(step *llama.Step, flying *[]*generation) (*sched.Plan, boo
 		for _, id := range admission.Expired {
 			g := e.gens[id]
 			e.totals.Expired++
-			e.abandon(g, &BusyError{Wait: e.sched.Wait(g.req.Class)})
+			e.abandon(g, &BusyError{Wait: e.sched.Wait(g.req.Class), Why: TurnPassed})
 		}
 		for _, s := range admission.Started {
 			g := e.gens[s.ID]
@@ -109,6 +109,13 @@ func (e *Engine) settle(plan *sched.Plan, step *llama.Step, flying []*generation
 	now := time.Now()
 	e.totals.Steps++
 	e.totals.Busy += now.Sub(began)
+	switch {
+	case len(plan.Tokens) == 0: // it only moved cells
+	case len(plan.Tokens) == len(plan.Rows):
+		e.totals.DecodeSteps.observe(now.Sub(began))
+	default:
+		e.totals.PromptSteps.observe(now.Sub(began))
+	}
 	for _, g := range flying {
 		g.inFlight = false
 	}
@@ -179,6 +186,8 @@ func (e *Engine) advance(plan *sched.Plan, step *llama.Step, now time.Time, took
 func (e *Engine) give(g *generation, t llama.Token, now time.Time) {
 	if g.first.IsZero() {
 		g.first = now
+	} else if now.Sub(g.last) >= stallAfter {
+		e.totals.Stalls++
 	}
 	g.last = now
 	if g.req.trace != nil {

@@ -73,7 +73,17 @@ var ErrClosed = errors.New("engine is closed")
 type BusyError struct {
 	// Wait estimates, from the pace at which requests leave, when it would have its turn.
 	Wait time.Duration
+	Why  Busy
 }
+
+// Busy is why a request cannot be taken, for those who count.
+type Busy string
+
+const (
+	QueueFull  Busy = "queue_full"  // as many of its class wait as may
+	TooLate    Busy = "too_late"    // its turn would come after its deadline
+	TurnPassed Busy = "turn_passed" // it waited, and its turn did not come in time
+)
 
 func (e *BusyError) Error() string {
 	return fmt.Sprintf("all places are taken; try again in %s", e.Wait.Round(time.Second))

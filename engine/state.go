@@ -16,6 +16,7 @@ type State struct {
 	// Prefixes is the number of runs of tokens that the prefix tree holds; KeptTokens of them are
 	// kept for good, and EvictedTokens were given up so far.
 	Prefixes, KeptTokens int
+	Shared               int // cells that two or more running requests use at once
 	EvictedTokens        uint64
 	Threads              int // that decode at the moment
 }
@@ -37,6 +38,7 @@ func (e *Engine) State() State {
 	}
 	s.CellsUsed, s.Evictable = e.sched.Cells()
 	s.Prefixes, s.KeptTokens, s.EvictedTokens = e.sched.Prefixes()
+	s.Shared = e.sched.Shared()
 	for class := range sched.Class(sched.Classes) {
 		s.ByClass[class] = ClassState{e.sched.RunningOf(class), e.sched.WaitingOf(class), e.sched.Wait(class)}
 	}

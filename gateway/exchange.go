@@ -158,10 +158,19 @@ func (s *Server) ended(x *exchange, r *http.Request, record *requestlog.Record) 
 	if x.route != "" && !strings.HasPrefix(x.route, "/monitoring/") {
 		s.metrics.ObserveHTTP(x.route, r.Method, x.status, x.started)
 	}
+	if reason := refusals[x.status]; reason != "" {
+		s.metrics.Refused(reason)
+	}
 	level := slog.LevelInfo
 	if x.status == http.StatusInternalServerError || x.status == 0 {
 		level = slog.LevelError
 	}
 	s.options.Logger.LogAttrs(r.Context(), level, x.summary(r), slices.Concat(x.fields(r), x.category(record), record.Attrs())...)
 	x.payload.log(r.Context(), s.options.Logger)
+}
+
+// refusals are the statuses that tell the reason. 429 has several, and whoever answers it counts.
+var refusals = map[int]string{
+	http.StatusUnauthorized: "unauthenticated", http.StatusForbidden: "forbidden", http.StatusRequestEntityTooLarge: "too_large",
+	http.StatusRequestHeaderFieldsTooLarge: "too_large", http.StatusUnprocessableEntity: "invalid",
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aigw/engine"
+	"aigw/gateway/codesuggestions"
 	"aigw/gateway/metrics"
 	"aigw/gateway/requestlog"
 	"aigw/gateway/serving"
@@ -26,16 +28,21 @@ func (o *observed) Unwrap() serving.Generator { return o.Generator }
 
 // Generate generates and counts.
 func (o *observed) Generate(ctx context.Context, req engine.Request, emit func(string) error) (engine.Result, error) {
-	result, err := o.Generator.Generate(ctx, req, emit)
+	times := timing(ctx)
+	result, err := o.Generator.Generate(ctx, req, times.first(emit))
+	times.end(result)
 	g := metrics.Generation{
 		Model: o.model, Class: className(req.Class), End: string(result.Finish),
 		PromptTokens: result.PromptTokens, CachedTokens: result.CachedTokens, OutputTokens: result.OutputTokens,
 		Queue: result.Queue, Prefill: result.Prefill, Decode: result.Decode,
 	}
+	var busy *engine.BusyError
 	switch {
 	case err == nil:
-	case errors.As(err, new(*engine.BusyError)):
-		g.End = "busy"
+	case errors.As(err, &busy):
+		g.End, g.Busy = "busy", string(cmp.Or(busy.Why, engine.QueueFull))
+	case errors.Is(context.Cause(ctx), codesuggestions.ErrSuperseded):
+		g.End = "superseded"
 	case ctx.Err() != nil:
 		g.End = "cancelled"
 	default:

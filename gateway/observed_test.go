@@ -15,6 +15,7 @@ import (
 // Each generation is counted, by how it ended, and says where its time went.
 func TestGenerationsAreCounted(t *testing.T) {
 	o := open
+	o.CountThreads = true
 	o.MaxConcurrent = map[string]map[string]int{"agent": {"codestral": 4}}
 	s := gatewaytest.Start(t, o)
 	s.Loading("m", 0)
@@ -25,12 +26,13 @@ func TestGenerationsAreCounted(t *testing.T) {
 	m := gatewaytest.Model(g)
 	s.Ready(m)
 	s.Do("POST", completions, rightBody, "X-Request-ID", "one")
-	busy := gatewaytest.Model(&gatewaytest.Generator{Err: &engine.BusyError{}})
+	busy := gatewaytest.Model(&gatewaytest.Generator{Err: &engine.BusyError{Why: engine.TooLate}})
 	s.Ready(busy)
 	s.Do("POST", completions, rightBody)
 	broken := gatewaytest.Model(&gatewaytest.Generator{Err: errors.New("broken")})
 	s.Ready(broken)
-	s.Do("POST", completions, rightBody)
+	s.Do("POST", completions, rightBody, "X-Request-ID", "broken")
+	s.Do("POST", completions, `{}`)
 
 	page := s.Metrics()
 	name := m.DisplayName()
@@ -46,7 +48,15 @@ func TestGenerationsAreCounted(t *testing.T) {
 		`aigw_generations_total{class="completion",end="stop",model_name="` + name + `"} 1`,
 		`aigw_generations_total{class="completion",end="busy",model_name="` + name + `"} 1`,
 		`aigw_generations_total{class="completion",end="failed",model_name="` + name + `"} 1`,
-		`aigw_requests_refused_total{reason="queue_full"} 1`,
+		`aigw_requests_refused_total{reason="too_late"} 1`,
+		`aigw_requests_refused_total{reason="invalid"} 1`,
+		`aigw_prefix_hit_ratio_bucket{class="completion",model_name="` + name + `",le="0.5"} 0`,
+		`aigw_prefix_hit_ratio_bucket{class="completion",model_name="` + name + `",le="0.75"} 1`,
+		`aigw_completions_superseded_total{model_name="` + name + `"} 0`,
+		`aigw_completions_typed_through_total{model_name="` + name + `"} 0`,
+		`code_suggestions_post_processing_duration_seconds_count{model_engine="agent",model_name="` + name + `"} 1`,
+		`gitlab_cloud_cost_spend_entry_total{feature_category="code_suggestions",item="completions/completion/output",model="` + name + `",unit="characters",vendor="agent"} 1`,
+		`ai_gateway_threads_count{pid="`,
 		`aigw_model_load_seconds{model_name="` + name + `"} `,
 		`model_inferences_max_concurrent{model_engine="agent",model_name="codestral"} 4`,
 	} {
@@ -56,6 +66,12 @@ func TestGenerationsAreCounted(t *testing.T) {
 	}
 	line := s.LogLine("one")
 	if line["prompt_tokens"] != 10.0 || line["cached_tokens"] != 7.0 || line["queue_duration_s"] != 0.02 || line["generation_end"] != "stop" {
+		t.Errorf("%v", line)
+	}
+	if line["model_output_score"] != 100_000.0 || line["blocked"] != false || line["post_processing_duration_s"] == nil {
+		t.Errorf("fields of the original are missing in %v", line)
+	}
+	if line = s.LogLine("broken"); line["http_exception_details"] != "503: Inference failed" || line["model_exception_status_code"] != 503.0 {
 		t.Errorf("%v", line)
 	}
 }

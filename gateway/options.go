@@ -52,6 +52,8 @@ type Options struct {
 	// Limits bound what one person and one GitLab may ask for; the zero value bounds nothing.
 	Limits limits.Options
 
+	// CountThreads adds the number of threads to the metrics (AIGW_INSTRUMENTATOR__THREAD_MONITORING_ENABLED).
+	CountThreads bool
 	// MaxConcurrent is only shown, as the original's gauge (AIGW_MODEL_ENGINE_CONCURRENCY_LIMITS).
 	MaxConcurrent map[string]map[string]int
 

@@ -104,6 +104,9 @@ func New(o Options) *Server {
 			s.metrics.Concurrency(engine, model, most)
 		}
 	}
+	if o.CountThreads {
+		s.metrics.CountThreads()
+	}
 	s.engine = s.routes()
 	s.http = &http.Server{
 		Handler:           s,

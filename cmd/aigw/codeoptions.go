@@ -26,6 +26,9 @@ func codeOptions(o *gateway.Options) error {
 	if o.WholeAnswers, err = boolEnv("AIGW_CUSTOM_MODELS__DISABLE_STREAMING"); err != nil {
 		return err
 	}
+	if o.CountThreads, err = boolEnv("AIGW_INSTRUMENTATOR__THREAD_MONITORING_ENABLED"); err != nil {
+		return err
+	}
 	// Self-hosted models are what this program is for: only an explicit false switches them off.
 	const enabled = "AIGW_CUSTOM_MODELS__ENABLED"
 	if textEnv(enabled, "") != "" {

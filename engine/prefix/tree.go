@@ -121,6 +121,17 @@ func (t *Tree) Pinned() int {
 	return pinned
 }
 
+// Shared is the number of cells that two or more leases hold at once.
+func (t *Tree) Shared() int {
+	shared := 0
+	t.walk(func(n *node) {
+		if n.refs > 1 {
+			shared += len(n.tokens)
+		}
+	})
+	return shared
+}
+
 // Match returns how many leading tokens are in the tree. It changes nothing.
 func (t *Tree) Match(scope string, tokens []int32) int {
 	n, matched := t.roots[scope], 0

@@ -82,6 +82,11 @@ func TestASharedHeadIsSplitOffAndCopied(t *testing.T) {
 	}
 	l.Extend(text("two"), 101)
 	expect(t, r, "copy 101>2 7-10")
+	other := tree.Acquire("", text("system one"), 9, 102)
+	if r.did(); tree.Shared() != 7 {
+		t.Errorf("%d cells are shared, want 7: %v", tree.Shared(), tree)
+	}
+	other.Release()
 	l.Release()
 	if got := tree.Match("", text("system two and more")); got != 10 {
 		t.Fatalf("match of %d, want 10", got)
@@ -115,6 +120,9 @@ func TestWhatTwoComputedAtOnceIsKeptOnce(t *testing.T) {
 		t.Fatalf("%v, lease of %d", tree, b.Len())
 	}
 	a.Release()
+	if tree.Shared() != 0 {
+		t.Errorf("%d cells are shared, want none", tree.Shared())
+	}
 	if tree.Pinned() != 4 {
 		t.Fatal("the second lease does not hold what both computed")
 	}

@@ -10,6 +10,7 @@ import (
 // turn would come after its deadline.
 type FullError struct {
 	Wait time.Duration // until a request of this class would have its turn
+	Late bool          // that is after its deadline
 }
 
 func (e *FullError) Error() string { return fmt.Sprintf("queue is full for %s", e.Wait) }
@@ -24,7 +25,7 @@ func (s *Scheduler) Submit(r Request, now time.Time) error {
 	wait := s.Wait(r.Class)
 	late := !r.Deadline.IsZero() && now.Add(wait).After(r.Deadline)
 	if late || s.WaitingOf(r.Class) >= s.cfg.Queue+s.cfg.Rows-len(s.runs) {
-		return &FullError{Wait: wait}
+		return &FullError{Wait: wait, Late: late}
 	}
 	if r.Private {
 		r.Scope = fmt.Sprintf("\x00private %d", r.ID) // that nobody else can have

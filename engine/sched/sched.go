@@ -246,6 +246,9 @@ func (s *Scheduler) Cells() (used, evictable int) {
 	return s.used(), s.tree.Cells() - s.tree.Pinned()
 }
 
+// Shared is the number of cells that two or more running requests use at once.
+func (s *Scheduler) Shared() int { return s.tree.Shared() }
+
 // Prefixes reports what the tree has kept and given up.
 func (s *Scheduler) Prefixes() (nodes, kept int, evicted uint64) {
 	return s.tree.Nodes(), s.tree.Kept(), s.tree.Evicted()

@@ -28,14 +28,18 @@ func (room *Room) count(file File, reports []Telemetry) {
 	}
 }
 
+// score is what the original logs for models that give none, as self-hosted ones do.
+const score = 100_000
+
 // logInference adds the sizes of a generation to the request's log line, never its
 // texts. "Stripped" lengths are without white space.
-func logInference(c *gin.Context, s *suggestion, text string, took time.Duration) {
+func (room *Room) logInference(c *gin.Context, s *suggestion, inference metrics.Inference, text string, took time.Duration) {
 	length, stripped := lengths(s.file.Above, s.file.Below)
 	if s.own != "" {
 		length, stripped = lengths(s.own)
 	}
 	outputLength, outputStripped := lengths(text)
+	room.Metrics.Spent(inference, length, outputLength)
 	requestlog.Add(c.Request.Context(),
 		slog.String("model_engine", engineName),
 		slog.String("model_name", s.model.DisplayName()),
@@ -45,6 +49,8 @@ func logInference(c *gin.Context, s *suggestion, text string, took time.Duration
 		slog.Int("prompt_length_stripped", stripped),
 		slog.Int("model_output_length", outputLength),
 		slog.Int("model_output_length_stripped", outputStripped),
+		slog.Int("model_output_score", score),
+		slog.Bool("blocked", false), // no filter of a cloud stands before the model
 		slog.Float64("inference_duration_s", took.Seconds()),
 	)
 }

@@ -3,7 +3,6 @@ package codesuggestions
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -77,12 +76,12 @@ func (room *Room) answer(ctx context.Context, c *gin.Context, s *suggestion) {
 	defer func() { end(failed) }()
 	start := time.Now()
 	result, err := s.model.Generator.Generate(ctx, s.work, out.emit)
-	superseded := err != nil && errors.Is(context.Cause(ctx), errSuperseded)
+	superseded := err != nil && errors.Is(context.Cause(ctx), ErrSuperseded)
 	if err == nil {
 		err = out.finish()
 	}
 	failed = err != nil && !superseded && out.clientGone == nil && c.Request.Context().Err() == nil
-	logInference(c, s, out.text.String(), time.Since(start))
+	room.logInference(c, s, inference, out.text.String(), time.Since(start))
 
 	switch {
 	case superseded && c.Request.Context().Err() == nil:
@@ -102,11 +101,20 @@ func (room *Room) answer(ctx context.Context, c *gin.Context, s *suggestion) {
 		}
 	default:
 		s.used.Output = result.OutputTokens
-		c.Header("Server-Timing", serverTiming(result))
-		text := s.clean(out.text.String())
+		text := room.clean(c, s, inference, out.text.String())
 		s.tell(text)
 		wire.JSON(c, http.StatusOK, s.reply.whole(s, text))
 	}
+}
+
+// clean does the post-processing of a whole text, and notes how long it took.
+func (room *Room) clean(c *gin.Context, s *suggestion, inference metrics.Inference, text string) string {
+	start := time.Now()
+	text = s.clean(text)
+	took := time.Since(start).Seconds()
+	room.Metrics.PostProcessed(inference, took)
+	requestlog.Add(c.Request.Context(), slog.Float64("post_processing_duration_s", took))
+	return text
 }
 
 // json reports that the answer is JSON and not a stream. Where streaming is disabled, only that of
@@ -123,6 +131,7 @@ func (s *suggestion) tell(text string) {
 
 // again answers with a text that is known already.
 func (room *Room) again(c *gin.Context, s *suggestion, text string) {
+	room.Metrics.TypedThrough(s.model.DisplayName())
 	requestlog.Add(c.Request.Context(), slog.Bool("typed_through", true))
 	if room.json(s) {
 		wire.JSON(c, http.StatusOK, s.reply.whole(s, text))
@@ -135,6 +144,7 @@ func (room *Room) again(c *gin.Context, s *suggestion, text string) {
 
 // nothing answers a request whose text nobody wants any more.
 func (room *Room) nothing(c *gin.Context, out *output) {
+	room.Metrics.Superseded(out.suggestion.model.DisplayName())
 	requestlog.Add(c.Request.Context(), slog.Bool("superseded", true))
 	if out.suggestion.streaming {
 		out.stream.End()
@@ -187,12 +197,4 @@ func (o *output) pass(piece string) error {
 		o.clientGone = o.stream.Write(piece)
 	}
 	return o.clientGone
-}
-
-// serverTiming says where the time went, in the form of https://www.w3.org/TR/server-timing/.
-// Durations are milliseconds.
-func serverTiming(r engine.Result) string {
-	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-	return fmt.Sprintf(`queue;dur=%.1f, prefill;dur=%.1f;desc="%d tokens, %d reused", decode;dur=%.1f;desc="%d tokens"`,
-		ms(r.Queue), ms(r.Prefill), r.PromptTokens, r.CachedTokens, ms(r.Decode), r.OutputTokens)
 }

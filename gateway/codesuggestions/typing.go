@@ -13,9 +13,9 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// errSuperseded is the cause of a context that ended because the same person asked again at the
+// ErrSuperseded is the cause of a context that ended because the same person asked again at the
 // same place: the answer would come too late for the text that it was made for.
-var errSuperseded = errors.New("a newer request for the same file has come")
+var ErrSuperseded = errors.New("a newer request for the same file has come")
 
 // place is where somebody types.
 type place struct{ user, project, file string }
@@ -70,7 +70,7 @@ type turn struct {
 // supersede ends t and what it waits for.
 func (t *turn) supersede() {
 	for ; t != nil; t = t.waits {
-		t.cancel(errSuperseded)
+		t.cancel(ErrSuperseded)
 	}
 }
 

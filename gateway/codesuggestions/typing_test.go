@@ -73,8 +73,13 @@ func TestANewerCompletionSupersedes(t *testing.T) {
 			if !want {
 				t.Errorf("first: %d %s", got.StatusCode, got.Text)
 			}
-			if strings.Contains(s.Metrics(), `model_inferences_total{error="yes"`) {
+			page := s.Metrics()
+			if strings.Contains(page, `model_inferences_total{error="yes"`) {
 				t.Error("it is counted as an error")
+			}
+			counted := regexp.MustCompile(`aigw_completions_superseded_total{[^}]*} 1\n`).MatchString(page) && strings.Contains(page, `end="superseded"`)
+			if counted != test.supersedes {
+				t.Errorf("counted as superseded: %v", counted)
 			}
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -197,30 +198,30 @@ func (a *Asked) Generate(c *gin.Context, streaming bool, emit func(string) error
 	defer cancel(nil)
 	late := time.AfterFunc(limit, func() { cancel(context.DeadlineExceeded) })
 	defer late.Stop()
-	end := a.room.Metrics.Begin(metrics.Inference{Engine: engineName, Model: a.Model(), Feature: a.q.Feature, Streaming: streaming})
+	inference := metrics.Inference{Engine: engineName, Model: a.Model(), Feature: a.q.Feature, Streaming: streaming}
+	end := a.room.Metrics.Begin(inference)
 	failed := true // also when Generate panics
 	defer func() { end(failed) }()
 	length := 0
 	start := time.Now()
-	result, err := a.model.Generator.Generate(ctx, a.work, func(piece string) error {
-		length += len(piece)
+	_, err := a.model.Generator.Generate(ctx, a.work, func(piece string) error {
+		length += utf8.RuneCountInString(piece)
 		if streaming {
 			late.Reset(limit)
 		}
 		return emit(piece)
 	})
 	failed = err != nil && c.Request.Context().Err() == nil
+	asked := 0
+	for _, m := range a.q.Messages {
+		asked += utf8.RuneCountInString(m.Content)
+	}
+	a.room.Metrics.Spent(inference, asked, length)
 	requestlog.Add(c.Request.Context(),
 		slog.String("model_engine", engineName),
 		slog.String("model_name", a.Model()),
 		slog.Int("model_output_length", length),
 		slog.Float64("inference_duration_s", time.Since(start).Seconds()),
-		slog.Int("prompt_tokens", result.PromptTokens),
-		slog.Int("cached_tokens", result.CachedTokens),
-		slog.Int("output_tokens", result.OutputTokens),
-		slog.Float64("queue_duration_s", result.Queue.Seconds()),
-		slog.Float64("prefill_duration_s", result.Prefill.Seconds()),
-		slog.Float64("decode_duration_s", result.Decode.Seconds()),
 	)
 	if err != nil {
 		requestlog.Add(c.Request.Context(), slog.String("model_exception_message", err.Error()))

@@ -49,12 +49,15 @@ var (
 		{engineDesc("kv_cells_used", "Cells in use."), prometheus.GaugeValue, func(s engine.State) float64 { return float64(s.CellsUsed) }},
 		{engineDesc("kv_cells_evictable", "Cells in use that hold prefixes which nobody uses at the moment."), prometheus.GaugeValue, func(s engine.State) float64 { return float64(s.Evictable) }},
 		{engineDesc("kv_cells_kept", "Cells of heads that are kept for everybody."), prometheus.GaugeValue, func(s engine.State) float64 { return float64(s.KeptTokens) }},
+		{engineDesc("kv_cells_shared", "Cells that two or more running requests use at once."), prometheus.GaugeValue, func(s engine.State) float64 { return float64(s.Shared) }},
+		{engineDesc("stalls_total", "Times that a second or more passed between two tokens of an answer."), prometheus.CounterValue, func(s engine.State) float64 { return float64(s.Stalls) }},
 		{engineDesc("evicted_tokens_total", "Tokens of prefixes that were given up."), prometheus.CounterValue, func(s engine.State) float64 { return float64(s.EvictedTokens) }},
 		{engineDesc("prefixes", "Nodes of the prefix tree."), prometheus.GaugeValue, func(s engine.State) float64 { return float64(s.Prefixes) }},
 		{engineDesc("threads", "Threads that compute at the moment."), prometheus.GaugeValue, func(s engine.State) float64 { return float64(s.Threads) }},
 	}
 	engineRunning = engineDesc("requests_running", "Requests that the model works on.", "class")
 	engineWaiting = engineDesc("requests_waiting", "Requests that wait for their turn.", "class")
+	engineStep    = engineDesc("step_seconds", "How long steps took: those that only decode, and those that read prompts, too.", "kind")
 	engineWait    = engineDesc("wait_seconds", "Time that a request which came now would wait, as far as is known.", "class")
 
 	classes = [...]string{engine.Completion: "completion", engine.Generation: "generation", engine.Chat: "chat", engine.Background: "background"}
@@ -68,6 +71,7 @@ func (e *engineStates) Describe(to chan<- *prometheus.Desc) {
 	to <- engineRunning
 	to <- engineWaiting
 	to <- engineWait
+	to <- engineStep
 }
 
 // Collect implements prometheus.Collector.
@@ -79,6 +83,8 @@ func (e *engineStates) Collect(to chan<- prometheus.Metric) {
 		for _, m := range engineMetrics {
 			to <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(s), model)
 		}
+		to <- stepHistogram(s.DecodeSteps, model, "decode")
+		to <- stepHistogram(s.PromptSteps, model, "prompt")
 		for i, class := range classes {
 			c := s.ByClass[i]
 			to <- prometheus.MustNewConstMetric(engineRunning, prometheus.GaugeValue, float64(c.Running), model, class)
@@ -86,4 +92,14 @@ func (e *engineStates) Collect(to chan<- prometheus.Metric) {
 			to <- prometheus.MustNewConstMetric(engineWait, prometheus.GaugeValue, c.Wait.Seconds(), model, class)
 		}
 	}
+}
+
+// stepHistogram is what an engine counted as Prometheus wants it: each bucket with all below it.
+func stepHistogram(t engine.StepTimes, model, kind string) prometheus.Metric {
+	buckets, below := map[float64]uint64{}, uint64(0)
+	for i, bound := range engine.StepBounds {
+		below += t.Counts[i]
+		buckets[bound.Seconds()] = below
+	}
+	return prometheus.MustNewConstHistogram(engineStep, below+t.Counts[len(engine.StepBounds)], t.Sum.Seconds(), buckets, model, kind)
 }

@@ -22,6 +22,7 @@ type Metrics struct {
 	bypass       prometheus.Gauge
 	refused      *prometheus.CounterVec
 	generations  *generations
+	original     *original
 	httpDuration *prometheus.HistogramVec
 
 	inFlight          *prometheus.GaugeVec
@@ -61,6 +62,7 @@ func New() *Metrics {
 		engines:  engineStates{states: map[string]func() engine.State{}},
 
 		generations:  newGenerations(),
+		original:     newOriginal(),
 		httpDuration: histogram("http_request_duration_seconds", "Time from a request's arrival to the start of its answer.", durationBuckets, "handler", "method", "status"),
 
 		inFlight:          prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "model_inferences_in_flight", Help: "Generations that run or wait for their turn."}, model),
@@ -69,7 +71,7 @@ func New() *Metrics {
 
 		bypass: prometheus.NewGauge(prometheus.GaugeOpts{Name: "aigw_auth_bypass", Help: "1 where requests are not authenticated."}),
 
-		refused: counter("aigw_requests_refused_total", "Requests refused with 429, by the limit that was reached.", "reason"),
+		refused: counter("aigw_requests_refused_total", "Requests refused, by the reason: a limit, a full queue, a missing right, a body that is not understood.", "reason"),
 
 		suggestions:        counter("code_suggestions_inference_requests_total", "Generations for code suggestions.", model...),
 		suggestionDuration: histogram("code_suggestions_inference_request_duration_seconds", "Duration of generations for code suggestions.", durationBuckets, model...),
@@ -85,6 +87,7 @@ func New() *Metrics {
 		m.bypass, m.refused, m.httpDuration, m.inFlight, m.inferences, m.inferenceDuration,
 		m.suggestions, m.suggestionDuration, m.promptBytes, m.promptTokens, m.promptLanguage,
 		m.accepts, m.requests, m.errors, &m.engines,
+		m.original.spent, m.original.postProcessing,
 	)
 	m.generations.register(m.registry)
 	return m
@@ -161,7 +164,7 @@ func (m *Metrics) CountLanguage(language, extension, editorLanguage string) {
 // Bypassed notes that requests are not authenticated.
 func (m *Metrics) Bypassed() { m.bypass.Set(1) }
 
-// Refused notes that a limit was reached. reason must come from a fixed set.
+// Refused notes that a request was refused. reason must come from a fixed set.
 func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
 
 // KnowModel lets a model's name appear in labels that clients choose.

@@ -6,11 +6,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"math"
 	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"aigw/gateway/requestlog"
 )
 
 // StatusClientGone is what the log says when the client hung up before there was an answer.
@@ -27,8 +30,10 @@ func JSON(c *gin.Context, status int, body any) {
 	c.Data(status, "application/json", bytes.TrimRight(b.Bytes(), "\n"))
 }
 
-// Detail answers with {"detail": text}, the original's form of an error.
+// Detail answers with {"detail": text}, the original's form of an error, which is in the log line, too: text
+// must never hold a part of a prompt.
 func Detail(c *gin.Context, status int, text string) {
+	requestlog.Add(c.Request.Context(), slog.String("http_exception_details", strconv.Itoa(status)+": "+text))
 	JSON(c, status, map[string]string{"detail": text})
 }
 

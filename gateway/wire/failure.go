@@ -58,7 +58,7 @@ const CauseHeader = "X-Aigw-Cause"
 
 // logFailure adds the reason to the request's log line, and to the answer's headers.
 func logFailure(c *gin.Context, err error) {
-	requestlog.Add(c.Request.Context(), slog.String("model_exception_message", err.Error()))
+	requestlog.Add(c.Request.Context(), slog.String("model_exception_message", err.Error()), slog.Int("model_exception_status_code", http.StatusServiceUnavailable))
 	c.Header(CauseHeader, strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return ' '

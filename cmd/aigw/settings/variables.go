@@ -62,7 +62,7 @@ var Variables = []Variable{
 	{Name: "AIGW_LOGGING__FORMAT_JSON", Kind: Bool, About: "one JSON object a line; by default so unless a terminal reads it"},
 	{Name: "AIGW_LOGGING__TO_FILE", About: "a file that is written beside standard error"},
 	{Name: "AIGW_LOGGING__ENABLE_REQUEST_LOGGING", Kind: Bool, About: "prompts and answers in the log"},
-	{Name: "AIGW_INSTRUMENTATOR__THREAD_MONITORING_ENABLED", Kind: Bool, Ignored: true},
+	{Name: "AIGW_INSTRUMENTATOR__THREAD_MONITORING_ENABLED", Kind: Bool, About: "adds the metric ai_gateway_threads_count"},
 	{Name: "AIGW_INSTRUMENTATOR__THREAD_MONITORING_INTERVAL", Kind: Int, Ignored: true},
 }
 

@@ -90,6 +90,7 @@ func (room *Room) Turn(c *gin.Context) {
 
 // run has the model write the turn, and answers with what it means.
 func (room *Room) run(c *gin.Context, request body, offered []tool) {
+	requestlog.Add(c.Request.Context(), slog.Any("duo_chat.agent_available_tools", toolNames(offered)))
 	out := &events{LineStream: wire.NewLineStream(c, room.conversations.WriteTimeout)}
 	t, err := newTurn(request, offered)
 	if err != nil {
@@ -133,17 +134,24 @@ func (room *Room) run(c *gin.Context, request body, offered []tool) {
 	case err != nil && !errors.Is(err, engine.ErrNoContinuation):
 		out.refuse(c, err)
 	default:
-		out.conclude(&p, offered)
+		if action := out.conclude(&p, offered); action != "" {
+			requestlog.Add(c.Request.Context(), slog.String("duo_chat.agent_tool_action", action))
+		}
 		out.End()
 	}
 }
 
-// grammar returns the grammar for turns with these tools.
-func (room *Room) grammar(offered []tool) (*engine.Grammar, error) {
-	names := make([]string, len(offered))
-	for i, t := range offered {
+func toolNames(tools []tool) []string {
+	names := make([]string, len(tools))
+	for i, t := range tools {
 		names[i] = t.Name
 	}
+	return names
+}
+
+// grammar returns the grammar for turns with these tools.
+func (room *Room) grammar(offered []tool) (*engine.Grammar, error) {
+	names := toolNames(offered)
 	key := strings.Join(names, " ")
 	if g, ok := room.grammars.Load(key); ok {
 		return g.(*engine.Grammar), nil
@@ -171,12 +179,14 @@ func (e *events) send(kind string, data any) error {
 
 // conclude sends what a turn that has ended means, as far as it was not sent yet. A tool that was not
 // offered must not reach GitLab, which would tell the person to buy something: the text is shown instead.
-func (e *events) conclude(p *parser, offered []tool) {
+// It returns the tool that GitLab is to run; "" is none.
+func (e *events) conclude(p *parser, offered []tool) (action string) {
 	if p.inFinal {
 		if rest := p.rest(); rest != "" {
 			_ = e.send("final_answer_delta", textData{rest}) // nothing follows
 		}
 	} else if a, ok := p.toolUse(); ok && offers(offered, a.tool) {
+		action = a.tool
 		_ = e.send("action", actionData{a.tool, a.input, a.thought})
 	} else if text := p.unknown(); text != "" {
 		_ = e.send("unknown", textData{text})
@@ -184,6 +194,7 @@ func (e *events) conclude(p *parser, offered []tool) {
 	if !e.sent {
 		_ = e.send("error", errorData{Message: "the model wrote no answer"})
 	}
+	return action
 }
 
 // refuse answers a turn that could not be written, or not to its end. GitLab tries again on 429; that, and that no

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,7 +71,11 @@ func TestEvents(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			g := &gatewaytest.Generator{Pieces: test.pieces}
 			s := start(t, open, g)
-			got := s.Do("POST", path, firstTurn)
+			got := s.Do("POST", path, firstTurn, "X-Request-ID", "turn")
+			line := s.LogLine("turn")
+			if tools, _ := line["duo_chat.agent_available_tools"].([]any); !slices.Contains(tools, any("issue_reader")) || (line["duo_chat.agent_tool_action"] != nil) != strings.Contains(test.want, `"action"`) {
+				t.Errorf("tools in the log: %v", line)
+			}
 			if got.StatusCode != http.StatusOK || got.Header.Get("Content-Type") != "application/x-ndjson; charset=utf-8" || got.Text != test.want {
 				t.Errorf("%d %s\n%s\nwant\n%s", got.StatusCode, got.Header.Get("Content-Type"), got.Text, test.want)
 			}
