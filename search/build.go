@@ -16,6 +16,9 @@ import (
 type BuildOptions struct {
 	Builder    string // version of the program
 	VersionTag string // version of the documentation, such as v17.8.0-ee
+	// Mark tells the state of what the index is made of, such as a file's size and date. It goes into
+	// the manifest as it is.
+	Mark string
 	// Progress is told the share that is done, from 0 to 1. It may be nil.
 	Progress func(done float32)
 }

@@ -38,7 +38,7 @@ const readShare = 0.4
 func collect(ctx context.Context, collections []Collection, o BuildOptions) (*collected, error) {
 	c := &collected{
 		byPath:   map[string]*collectedPage{},
-		manifest: &Manifest{Format: format, Builder: o.Builder, Created: time.Now().UTC().Truncate(time.Second), VersionTag: o.VersionTag},
+		manifest: &Manifest{Format: format, Builder: o.Builder, Created: time.Now().UTC().Truncate(time.Second), VersionTag: o.VersionTag, Mark: o.Mark},
 		progress: o.Progress,
 	}
 	if c.progress == nil {
@@ -60,14 +60,25 @@ func collect(ctx context.Context, collections []Collection, o BuildOptions) (*co
 	return c, nil
 }
 
-// read takes in the pages of one collection; they are parsed on all cores.
+// read takes in the pages of one collection; they are parsed on all cores. Those that include
+// others wait until all have been read.
 func (c *collected) read(ctx context.Context, tree int, collection Collection, done, share float32) error {
 	type work struct {
 		d    source.Document
 		page *collectedPage
 	}
-	jobs := make(chan work, 64)
-	var workers sync.WaitGroup
+	var (
+		jobs    = make(chan work, 64)
+		workers sync.WaitGroup
+		waiting []work
+		texts   = map[string][]byte{} // by path
+	)
+	include := func(d source.Document) []byte {
+		return markdown.Include(d.Path, d.Text, func(path string) ([]byte, bool) {
+			text, ok := texts[path]
+			return text, ok
+		})
+	}
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for w := range jobs {
@@ -88,9 +99,20 @@ func (c *collected) read(ctx context.Context, tree int, collection Collection, d
 		p.id = key
 		c.pages = append(c.pages, p)
 		c.progress(readShare * (done + share*float32(part)))
-		jobs <- work{d, p}
+		texts[d.Path] = d.Text
+		if w := (work{d, p}); markdown.Includes(d.Text) {
+			waiting = append(waiting, w)
+		} else {
+			jobs <- w
+		}
 		return nil
 	})
+	for _, w := range waiting {
+		if err == nil {
+			w.d.Text = include(w.d)
+			jobs <- w
+		}
+	}
 	close(jobs)
 	workers.Wait()
 	return err
@@ -134,7 +156,7 @@ func (c *collected) count(collections []Collection) {
 		from := collections[p.tree].Source.From()
 		key := p.collection + "\x00" + from
 		if infos[key] == nil {
-			infos[key] = &CollectionInfo{Name: p.collection, From: from}
+			infos[key] = &CollectionInfo{Name: p.collection, From: from, Licence: licences[p.collection]}
 			order = append(order, key)
 		}
 		infos[key].Pages++

@@ -37,6 +37,15 @@ var usualRules = map[string]string{
 	"cli":      "https://docs.gitlab.com/cli/{folder}",
 }
 
+// licences are what GitLab's products say of their pages. Whoever passes an index on passes the
+// pages on, cut into passages, and with them has to pass this on.
+var licences = map[string]string{
+	"": ccBySA, "gitlab": ccBySA, "runner": ccBySA, "omnibus": ccBySA, "operator": ccBySA, "cli": ccBySA,
+	"charts": "(c) GitLab Inc., MIT",
+}
+
+const ccBySA = "(c) GitLab B.V., GitLab Inc. and contributors, CC BY-SA 4.0 <https://creativecommons.org/licenses/by-sa/4.0/>"
+
 // roots are where the repositories of GitLab's products keep their pages.
 var roots = []string{"docs/source/", "doc/", "docs/"}
 

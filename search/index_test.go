@@ -215,3 +215,24 @@ func TestMatches(t *testing.T) {
 		t.Errorf("matches %q", got)
 	}
 }
+
+// What a page includes is found in it.
+func TestIncludedText(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "docs.index")
+	build(t, dir, fstest.MapFS{
+		"a.md":            page("# A\n\n{{< include \"_parts/zebra.md\" >}}\n"),
+		"_parts/zebra.md": page("---\ntitle: Part\n---\n\nOnly zebras know.\n"),
+	})
+	x, err := search.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	pages := map[string]bool{}
+	for _, p := range find(t, x, "zebras") {
+		pages[p.Page] = strings.Contains(p.Content, "Only zebras know.")
+	}
+	if !pages["a.md"] || !pages["_parts/zebra.md"] {
+		t.Errorf("found %v", pages)
+	}
+}

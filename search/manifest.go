@@ -27,6 +27,7 @@ type Manifest struct {
 	Builder     string             `json:"builder"` // version of the program that made it
 	Created     time.Time          `json:"created"`
 	VersionTag  string             `json:"version_tag,omitempty"`
+	Mark        string             `json:"mark,omitempty"` // as in BuildOptions
 	Collections []CollectionInfo   `json:"collections"`
 	Pages       int                `json:"pages"`
 	Passages    int                `json:"passages"`
@@ -38,6 +39,7 @@ type Manifest struct {
 type CollectionInfo struct {
 	Name     string `json:"name,omitempty"`
 	From     string `json:"from"`
+	Licence  string `json:"licence,omitempty"` // of its pages, with who is to be named; empty if unknown
 	Pages    int    `json:"pages"`
 	Passages int    `json:"passages"`
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -80,12 +81,19 @@ func printIndex(c *cli.Context, info indexInfo) error {
 	}
 	fmt.Fprintf(w, "built\t%s by aigw %s, format %d\n", info.Created.Format(time.RFC3339), info.Builder, info.Format)
 	fmt.Fprintf(w, "holds\t%d pages, %d passages\n", info.Pages, info.Passages)
+	var licences []string
 	for _, collection := range info.Collections {
 		name := collection.Name
 		if name == "" {
 			name = "pages"
 		}
 		fmt.Fprintf(w, "%s\t%d pages, %d passages, from %s\n", name, collection.Pages, collection.Passages, collection.From)
+		if line := name + ", licence" + "\t" + collection.Licence; collection.Licence != "" && !slices.Contains(licences, line) {
+			licences = append(licences, line)
+		}
+	}
+	for _, line := range licences {
+		fmt.Fprintf(w, "%s; cut into passages here\n", line)
 	}
 	return w.Flush()
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"aigw/search"
 	"aigw/search/source"
@@ -25,7 +27,8 @@ func mountedDatabase() string {
 }
 
 // takeOver makes an index of a docs.db in the state folder, or in memory where that cannot be
-// written, and reports whether it is searched now.
+// written, and reports whether it is searched now. An index that an earlier start made of the same
+// file is used as it is.
 func (d *docsServer) takeOver(ctx context.Context, file string) bool {
 	db, err := source.Database(file)
 	if err != nil {
@@ -33,21 +36,19 @@ func (d *docsServer) takeOver(ctx context.Context, file string) bool {
 		return false
 	}
 	collections := []search.Collection{{Name: "gitlab", Source: db}}
-	options := search.BuildOptions{Builder: version}
+	options := search.BuildOptions{Builder: version, Mark: fileMark(file)}
 	if d.state != "" {
 		dir := filepath.Join(d.state, "docs.index")
-		if os.MkdirAll(d.state, 0o700) == nil {
-			if _, err = search.Build(ctx, dir, collections, options); err == nil {
-				err = d.library.Open(dir)
-			}
-			if err == nil {
-				d.dir = dir
-				d.log.Info("docs.db is taken over", "file", file, "index", dir)
-				d.announce()
-				return true
-			}
-			d.log.Warn("docs.db cannot be taken over into the state folder; trying in memory", "error", err)
+		if err = d.takeInto(ctx, dir, collections, options); err == nil {
+			d.dir = dir
+			d.log.Info("docs.db is taken over", "file", file, "index", dir)
+			d.announce()
+			return true
 		}
+		if ctx.Err() != nil {
+			return false
+		}
+		d.log.Warn("docs.db cannot be taken over into the state folder; trying in memory", "error", err)
 	}
 	x, err := search.BuildInMemory(ctx, collections, options)
 	if err == nil {
@@ -62,4 +63,30 @@ func (d *docsServer) takeOver(ctx context.Context, file string) bool {
 	d.log.Info("docs.db is taken over", "file", file, "index", "in memory")
 	d.announce()
 	return true
+}
+
+func (d *docsServer) takeInto(ctx context.Context, dir string, collections []search.Collection, options search.BuildOptions) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return err
+	}
+	if m, err := search.ReadManifest(dir); err == nil && m.Mark == options.Mark && m.Builder == options.Builder && d.library.Open(dir) == nil {
+		return nil
+	}
+	if _, err := search.Build(ctx, dir, collections, options); err != nil {
+		return err
+	}
+	return d.library.Open(dir)
+}
+
+// fileMark changes when a file does.
+func fileMark(file string) string {
+	info, err := os.Stat(file)
+	if err != nil {
+		return ""
+	}
+	full, err := filepath.Abs(file)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s, %d bytes, %s", full, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano))
 }

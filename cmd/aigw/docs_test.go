@@ -60,6 +60,9 @@ func TestDocsIndexSearchInfo(t *testing.T) {
 	if code, stdout, _ := call(t, "docs", "info", index); code != 0 || !strings.Contains(stdout, "whole") || !strings.Contains(stdout, "v17.8.0-ee") {
 		t.Errorf("info: code %d, %q", code, stdout)
 	}
+	if _, stdout, _ := call(t, "docs", "info", index); !strings.Contains(stdout, "GitLab B.V.") || !strings.Contains(stdout, "CC BY-SA 4.0") {
+		t.Errorf("info names nobody: %q", stdout)
+	}
 	if err := os.Truncate(filepath.Join(index, "passages", "store", "root.bolt"), 9); err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,11 @@
 // Package markdown turns a page of GitLab's documentation into passages: what a search can rank
 // and a chat model can read at once.
 //
-// A page is read in four steps. The front matter gives title and description. Shortcodes and
-// badges of GitLab's site generator become plain Markdown (shortcodes.go). goldmark says where
-// the blocks are: headings, paragraphs, code, tables (blocks.go). Whole sections are then laid
-// together or cut between blocks until each passage has its size (passages.go).
+// Pages that include others are put together first (include.go). A page is then read in four steps.
+// The front matter gives title and description. Shortcodes and badges of GitLab's site generator
+// become plain Markdown (shortcodes.go). goldmark says where the blocks are: headings, paragraphs,
+// code, tables (blocks.go). Whole sections are then laid together or cut between blocks until each
+// passage has its size (passages.go).
 package markdown
 
 import (

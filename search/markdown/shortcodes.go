@@ -13,7 +13,7 @@ import (
 //	{{< alert type="note" >}}          > **note**
 //	{{< tab title="Linux package" >}}  **Linux package**
 //	{{< icon ... >}}, {{< yes >}}      icon dropped; yes and no spelled out
-//	{{< include file >}}, others       dropped
+//	others                             dropped; of {{< include >}} see include.go
 //	> [!note]                          > **note**
 //	**(PREMIUM SELF)**, [...]          badges at the end of a heading, and "Introduced in" lists
 var (

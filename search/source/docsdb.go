@@ -181,7 +181,7 @@ func (j *joiner) flush(done float64) error {
 	if j.name == "" {
 		return nil
 	}
-	name, text := j.name, j.text.String()
+	name, title, text := j.name, j.title, j.text.String()
 	j.name, j.title = "", ""
 	j.text.Reset()
 	j.used[name]++
@@ -191,5 +191,5 @@ func (j *joiner) flush(done float64) error {
 	if err := j.add(j.from, len(text)); err != nil {
 		return err
 	}
-	return j.yield(Document{Path: name, Text: []byte(text), Unplaced: true}, done)
+	return j.yield(Document{Path: name, Title: title, Text: []byte(text), Unplaced: true}, done)
 }

@@ -216,7 +216,7 @@ func TestDatabase(t *testing.T) {
 	if p := pages["user/ssh.md"]; p.Unplaced || !strings.HasSuffix(string(p.Text), "keys") {
 		t.Errorf("a page: %+v", p)
 	}
-	if p := pages["index.md"]; !p.Unplaced || string(p.Text) != "# Pages\n\nfirst\n\n## DNS\n\nsecond\n\n" {
+	if p := pages["index.md"]; !p.Unplaced || p.Title != "Pages" || string(p.Text) != "# Pages\n\nfirst\n\n## DNS\n\nsecond\n\n" {
 		t.Errorf("pieces of a page: %v %q", p.Unplaced, p.Text)
 	}
 	if p := pages["index~2.md"]; !p.Unplaced || string(p.Text) != "# Runner\n\nthird\n\n" {
