@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"aigw/gateway/requestlog"
+	"aigw/gateway/tracing"
 )
 
 // exchange is one request and its answer, as the log line and the metrics see them. It is used by
@@ -32,7 +33,8 @@ type exchange struct {
 	firstChunk time.Duration // from start to the body's beginning; 0 if there was none
 	cpu        time.Duration // of the process, when the request arrived
 
-	payload *payload // nil: bodies are not logged
+	span    *tracing.Span // nil: nobody is told
+	payload *payload      // nil: bodies are not logged
 }
 
 type exchangeKey struct{}
@@ -49,6 +51,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.cpu = processTime()
 	x.clientIP, _, _ = net.SplitHostPort(r.RemoteAddr)
 	ctx, record := requestlog.With(context.WithValue(r.Context(), exchangeKey{}, x), x.requestID)
+	ctx, x.span = s.options.Tracer.Request(ctx, r, x.requestID, x.start)
 	r = r.WithContext(ctx)
 	defer func() { s.ended(x, r, record) }()
 
@@ -158,6 +161,7 @@ func (s *Server) ended(x *exchange, r *http.Request, record *requestlog.Record) 
 	if x.route != "" && !strings.HasPrefix(x.route, "/monitoring/") {
 		s.metrics.ObserveHTTP(x.route, r.Method, x.status, x.started)
 	}
+	x.span.End(r.Method, x.route, x.status)
 	if reason := refusals[x.status]; reason != "" {
 		s.metrics.Refused(reason)
 	}

@@ -13,6 +13,7 @@ import (
 	"aigw/gateway/metrics"
 	"aigw/gateway/requestlog"
 	"aigw/gateway/serving"
+	"aigw/gateway/tracing"
 )
 
 // observed is a generator whose generations are counted and add to their request's log line where
@@ -49,6 +50,7 @@ func (o *observed) Generate(ctx context.Context, req engine.Request, emit func(s
 		g.End = "failed"
 	}
 	o.metrics.Generated(g)
+	tracing.Generated(ctx, times.began, g.Model, g.Class, g.End, result)
 	requestlog.Add(ctx,
 		slog.Int("prompt_tokens", result.PromptTokens),
 		slog.Int("cached_tokens", result.CachedTokens),

@@ -13,6 +13,7 @@ import (
 	"aigw/gateway/limits"
 	"aigw/gateway/prompts"
 	"aigw/gateway/serving"
+	"aigw/gateway/tracing"
 	"aigw/gateway/usertoken"
 )
 
@@ -36,6 +37,9 @@ type Options struct {
 	Tokens usertoken.Options
 	// Docs says where documentation is searched.
 	Docs docsearch.Options
+
+	// Tracer sends where the time went to a collector; nil sends nothing.
+	Tracer *tracing.Tracer
 
 	// DisallowedFlags are the feature flags that GitLab may not switch on.
 	DisallowedFlags featureflags.Disallowed

@@ -211,11 +211,7 @@ func outboundClient(c *cli.Context, providers []keyring.Provider) (*outbound.Cli
 	for _, p := range providers {
 		origins = append(origins, p.URL)
 	}
-	files := c.StringSlice("ca-file")
-	if bundle := os.Getenv("REQUESTS_CA_BUNDLE"); bundle != "" {
-		files = append(files, bundle)
-	}
-	return outbound.New(outbound.Options{Origins: origins, CAFiles: files})
+	return outbound.New(outbound.Options{Origins: origins, CAFiles: caFiles(c)})
 }
 
 func orText(v, otherwise string) string {
@@ -240,7 +236,7 @@ func parseBaseURL(name, text string) (*url.URL, error) {
 	case u.Hostname() == "":
 		return nil, fmt.Errorf("%s=%q names no host", name, text)
 	case u.User != nil:
-		return nil, fmt.Errorf("%s holds a user name or password; GitLab's keys are public, leave it out", name)
+		return nil, fmt.Errorf("%s holds a user name or password; leave it out: GitLab's keys are public, and a collector's belongs into OTEL_EXPORTER_OTLP_HEADERS", name)
 	}
 	u.RawQuery, u.Fragment = "", ""
 	return u, nil

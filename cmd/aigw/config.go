@@ -163,20 +163,28 @@ type destination struct {
 // destinations are all of them: the one dialer that the program has knows no others.
 func destinations(c *cli.Context) ([]destination, error) {
 	list := []destination{}
-	if c.String("jwks-file") != "" {
-		return list, nil
-	}
-	issuers, err := providers(c)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range issuers {
-		u := p.URL
-		d := destination{Origin: outbound.Origin(u), Why: "keys of tokens, issuer " + p.Label}
+	add := func(u *url.URL, why string) {
+		d := destination{Origin: outbound.Origin(u), Why: why}
 		if proxy := proxyOf(u); proxy != nil {
 			d.Via = outbound.Origin(proxy)
 		}
 		list = append(list, d)
+	}
+	if c.String("jwks-file") == "" {
+		issuers, err := providers(c)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range issuers {
+			add(p.URL, "keys of tokens, issuer "+p.Label)
+		}
+	}
+	to, err := collector(c)
+	if err != nil {
+		return nil, err
+	}
+	if to != nil {
+		add(to, "traces of requests, --otlp-endpoint")
 	}
 	return list, nil
 }

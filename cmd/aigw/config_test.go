@@ -136,6 +136,7 @@ func TestOutbound(t *testing.T) {
 		"nothing":  {nil, "nothing:"},
 		"GitLab":   {[]string{"--gitlab-url", "https://gitlab.example.test/sub"}, "https://gitlab.example.test:443"},
 		"the file": {[]string{"--gitlab-url", "https://gitlab.example.test", "--jwks-file", "x"}, "nothing:"},
+		"traces":   {[]string{"--otlp-endpoint", "http://collector.example.test:4318", "--jwks-file", "x"}, "http://collector.example.test:4318"},
 	} {
 		code, stdout, stderr := call(t, append([]string{"config", "--outbound"}, test.args...)...)
 		if code != 0 || !strings.HasPrefix(stdout, test.want) {
@@ -172,6 +173,14 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 	for _, f := range runFlags() {
 		if len(variablesOf([]cli.Flag{f})) == 0 {
 			t.Errorf("--%s has no variable", f.Names()[0])
+		}
+	}
+}
+
+func TestTracesGoWhereTheyCan(t *testing.T) {
+	for _, args := range [][]string{{"--otlp-endpoint", "collector:4318"}, {"--otlp-endpoint", "http://user:secret@c.example.test"}, {"--otlp-share", "2"}, {"--otlp-share", "NaN"}} {
+		if code, stdout, stderr := call(t, append([]string{"config"}, args...)...); code != exitUsage || strings.Contains(stderr, "secret") || stdout != "" {
+			t.Errorf("%v: code %d, %s", args, code, stderr)
 		}
 	}
 }

@@ -4,10 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/url"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"aigw/gateway"
@@ -102,18 +99,7 @@ func (d *docsServer) announce() {
 
 // follow opens the index again when it was replaced, and on SIGHUP at once.
 func (d *docsServer) follow(ctx context.Context) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
-	tick := time.NewTicker(docsEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hangups:
-		case <-tick.C:
-		}
+	refresh := func() {
 		switch changed, err := d.library.Refresh(); {
 		case err != nil:
 			d.log.Error("the documentation index cannot be read anew; the last one stays in use", "error", err)
@@ -121,4 +107,5 @@ func (d *docsServer) follow(ctx context.Context) {
 			d.announce()
 		}
 	}
+	followHangups(ctx, docsEvery, refresh, refresh)()
 }

@@ -5,11 +5,8 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"aigw/gateway"
@@ -50,25 +47,14 @@ func settingsByName(c *cli.Context) map[string]any {
 
 // run waits for hangups until ctx ends.
 func (r *reloader) run(ctx context.Context) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
-	tick := time.NewTicker(certificateEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
+	followHangups(ctx, certificateEvery, func() { r.reload(ctx) }, func() {
+		if r.certificate == nil {
 			return
-		case <-hangups:
-			r.reload(ctx)
-		case <-tick.C:
-			if r.certificate != nil {
-				if err := r.certificate.Reload(); err != nil {
-					r.log.Warn("the certificate cannot be read anew; the last one stays in use", "error", err)
-				}
-			}
 		}
-	}
+		if err := r.certificate.Reload(); err != nil {
+			r.log.Warn("the certificate cannot be read anew; the last one stays in use", "error", err)
+		}
+	})()
 }
 
 // live are the settings that a reload takes.
@@ -153,19 +139,9 @@ func reopenOnHangup(ctx context.Context, l *logger) {
 	if l.file == nil {
 		return
 	}
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	go func() {
-		defer signal.Stop(hangups)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-hangups:
-				if err := l.file.Reopen(); err != nil {
-					l.Error("the log file stays where it was", slog.Any("error", err))
-				}
-			}
+	go followHangups(ctx, 0, func() {
+		if err := l.file.Reopen(); err != nil {
+			l.Error("the log file stays where it was", slog.Any("error", err))
 		}
-	}()
+	}, nil)()
 }

@@ -44,7 +44,7 @@ func runCommand() *cli.Command {
 
 // runFlags are the settings of the server, on the command line and in the file of --config.
 func runFlags() []cli.Flag {
-	return append(slices.Concat(modelFlags(), modelSetFlags(), authFlags(), tlsFlags(), limitFlags(), docsFlags()),
+	return append(slices.Concat(modelFlags(), modelSetFlags(), authFlags(), tlsFlags(), limitFlags(), docsFlags(), tracingFlags()),
 		configFlag(), superviseFlag(),
 		&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the API", DefaultText: "127.0.0.1:5052", EnvVars: []string{"AIGW_LISTEN"}},
 		&cli.StringFlag{Name: "metrics-listen", Usage: "`ADDRESS` of the Prometheus metrics", DefaultText: "127.0.0.1:8082", EnvVars: []string{"AIGW_METRICS_LISTEN"}},
@@ -109,6 +109,10 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if options.Tracer, err = openTracer(c, log.Logger); err != nil {
+		return err
+	}
+	defer closeTracer(options.Tracer, log.Logger)
 	docs := newDocsServer(c, log.Logger, &options)
 	own, err := ownCertificate(c)
 	if err != nil {
@@ -262,6 +266,9 @@ func checkRunFlags(c *cli.Context) error {
 		return usagef("--completion-time %s: it cannot be negative", d)
 	}
 	if err := checkTLSFlags(c); err != nil {
+		return err
+	}
+	if _, err := collector(c); err != nil {
 		return err
 	}
 	if _, err := bypassOptions(c); err != nil {

@@ -137,6 +137,9 @@ func (c *Client) Get(ctx context.Context, u *url.URL, limit int64) ([]byte, erro
 	return body, nil
 }
 
+// HTTP is the client itself, for libraries that want one. It reaches no host but those of the origins.
+func (c *Client) HTTP() *http.Client { return c.http }
+
 // Probe asks a URL of one of the client's origins for anything, and returns the time that the answer
 // says it is there; zero if it does not say. Any answer will do.
 func (c *Client) Probe(ctx context.Context, u *url.URL) (time.Time, error) {
