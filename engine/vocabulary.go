@@ -61,6 +61,12 @@ func (v *Vocabulary) Tokenize(text string) ([]models.Token, error) {
 	return v.v.Tokenize(text, false, false)
 }
 
+// TokenizeSpecial is Tokenize for a text in which the spelling of a special token means that token. It is for
+// callers who may choose all tokens anyway.
+func (v *Vocabulary) TokenizeSpecial(text string) ([]models.Token, error) {
+	return v.v.Tokenize(text, false, true)
+}
+
 // Piece implements models.Tokenizer. A token outside the vocabulary has no bytes.
 func (v *Vocabulary) Piece(t models.Token) string {
 	if t < 0 || int(t) >= len(v.pieces) {

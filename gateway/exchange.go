@@ -69,6 +69,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = limitBody(w, r, s.options.MaxBodyBytes)
+	if path, ok := s.doorPath(r); ok {
+		u := *r.URL
+		u.Path, u.RawPath = path, ""
+		ours := r.WithContext(ctx)
+		ours.URL = &u
+		s.door.ServeHTTP(x, ours)
+		return
+	}
 	s.engine.ServeHTTP(x, r)
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"aigw/gateway/requestlog"
-	"aigw/gateway/wire"
 )
 
 // noteRoute tells the exchange which route was found, and who asks.
@@ -21,27 +20,32 @@ func noteRoute(c *gin.Context) {
 }
 
 // recovery answers a panic with 500. If an answer has begun, the connection is cut instead.
-func (s *Server) recovery(c *gin.Context) {
-	defer func() {
-		recovered := recover()
-		if recovered == nil {
-			return
-		}
-		if err, ok := recovered.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-			panic(recovered) // the handler wants the connection cut
-		}
-		requestlog.Add(c.Request.Context(),
-			slog.String("exception_class", fmt.Sprintf("%T", recovered)),
-			slog.String("exception_message", fmt.Sprint(recovered)),
-			slog.String("exception_backtrace", string(debug.Stack())),
-		)
-		c.Abort()
-		if c.Writer.Written() {
-			panic(http.ErrAbortHandler)
-		}
-		wire.Detail(c, http.StatusInternalServerError, "Internal Server Error")
-	}()
-	c.Next()
+func (s *Server) recovery(answer gin.HandlerFunc) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		defer recovered(c, answer)
+		c.Next()
+	}
+}
+
+// recovered is deferred.
+func recovered(c *gin.Context, answer gin.HandlerFunc) {
+	recovered := recover()
+	if recovered == nil {
+		return
+	}
+	if err, ok := recovered.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(recovered) // the handler wants the connection cut
+	}
+	requestlog.Add(c.Request.Context(),
+		slog.String("exception_class", fmt.Sprintf("%T", recovered)),
+		slog.String("exception_message", fmt.Sprint(recovered)),
+		slog.String("exception_backtrace", string(debug.Stack())),
+	)
+	c.Abort()
+	if c.Writer.Written() {
+		panic(http.ErrAbortHandler)
+	}
+	answer(c)
 }
 
 // cors answers preflight requests, before authentication, and lets scripts of all origins read

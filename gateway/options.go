@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"aigw/gateway/apikeys"
 	"aigw/gateway/auth"
 	"aigw/gateway/codesuggestions/postprocess"
 	"aigw/gateway/docsearch"
@@ -52,6 +53,11 @@ type Options struct {
 	WholeAnswers bool
 	// NoCustomModels refuses requests for self-hosted models (AIGW_CUSTOM_MODELS__ENABLED=false).
 	NoCustomModels bool
+
+	// APIKeys are the keys that open the door for programs that speak OpenAI's API; without one it is shut.
+	APIKeys *apikeys.Ring
+	// OpenAIInsecure opens it without a key to whoever asks a loopback address.
+	OpenAIInsecure bool
 
 	// Limits bound what one person and one GitLab may ask for; the zero value bounds nothing.
 	Limits limits.Options

@@ -19,6 +19,9 @@ func (o owned) Generate(ctx context.Context, req engine.Request, emit func(text 
 	return o.Generator.Generate(ctx, req, emit)
 }
 
+// Unwrap returns the generator itself, for what else it can do.
+func (o owned) Unwrap() serving.Generator { return o.Generator }
+
 // watched is a generator that can say what it is doing.
 type watched interface{ State() engine.State }
 

@@ -22,15 +22,10 @@ func (s *Server) routes() *gin.Engine {
 	router.HandleMethodNotAllowed = true
 	router.RedirectTrailingSlash = false // gin would do it before authentication
 	router.RedirectFixedPath = false
-	proxies := make([]string, len(s.options.TrustedProxies))
-	for i, p := range s.options.TrustedProxies {
-		proxies[i] = p.String()
-	}
-	if err := router.SetTrustedProxies(proxies); err != nil {
-		panic(err) // a netip.Prefix is always a valid CIDR
-	}
+	s.trustProxies(router)
 
-	router.Use(noteRoute, s.recovery, s.cors, s.authentication, s.featureFlags, s.logPayload, s.limit)
+	internal := func(c *gin.Context) { wire.Detail(c, http.StatusInternalServerError, "Internal Server Error") }
+	router.Use(noteRoute, s.recovery(internal), s.cors, s.authentication, s.featureFlags, s.logPayload, s.limit)
 	operations := s.operations()
 	for _, op := range operations {
 		router.Handle(op.Method, op.Path, op.Handler)
@@ -44,6 +39,16 @@ func (s *Server) routes() *gin.Engine {
 	router.NoRoute(func(c *gin.Context) { s.noRoute(c, known) })
 	router.NoMethod(noMethod)
 	return router
+}
+
+func (s *Server) trustProxies(router *gin.Engine) {
+	proxies := make([]string, len(s.options.TrustedProxies))
+	for i, p := range s.options.TrustedProxies {
+		proxies[i] = p.String()
+	}
+	if err := router.SetTrustedProxies(proxies); err != nil {
+		panic(err) // a netip.Prefix is always a valid CIDR
+	}
 }
 
 // authentication refuses strangers with 401, and where there is none, other people's pages.

@@ -24,6 +24,7 @@ import (
 	"aigw/gateway/docsearch"
 	"aigw/gateway/limits"
 	"aigw/gateway/metrics"
+	"aigw/gateway/openai"
 	"aigw/gateway/prompts"
 	"aigw/gateway/serving"
 	"aigw/gateway/usertoken"
@@ -45,7 +46,9 @@ type Server struct {
 	prompts *prompts.Room
 	tokens  *usertoken.Room
 	docs    *docsearch.Room
+	openai  *openai.Room
 	engine  *gin.Engine
+	door    *gin.Engine // for API keys
 	made    time.Time
 	http    *http.Server
 
@@ -107,7 +110,8 @@ func New(o Options) *Server {
 	if o.CountThreads {
 		s.metrics.CountThreads()
 	}
-	s.engine = s.routes()
+	s.openai = openai.New(openai.Options{Models: s.state, Metrics: s.metrics, Gap: o.InferenceTimeout, WriteTimeout: o.WriteTimeout, Version: o.Version})
+	s.engine, s.door = s.routes(), s.doorRoutes()
 	s.http = &http.Server{
 		Handler:           s,
 		BaseContext:       func(net.Listener) context.Context { return base },

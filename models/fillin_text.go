@@ -16,6 +16,9 @@ var fillInTemplates = []struct {
 	{"[SUFFIX]", "[PREFIX]", "", true},
 }
 
+// ParseFillIn is how Codec.Text takes such a prompt apart, for callers to whom the code matters.
+func ParseFillIn(prompt string) (prefix, suffix string, ok bool) { return parseFillIn(prompt) }
+
 // parseFillIn takes a ready-made fill-in-the-middle prompt apart. The markers in it are text of
 // the caller, not tokens: it is laid out again for the model at hand, which may be of another
 // family than the one that GitLab wrote it for.

@@ -126,7 +126,7 @@ func (s *server) serve(ctx context.Context, all []*loaded) {
 		serves[i] = &serving.Model{
 			Name: m.file.name, Aliases: m.file.aliases, Family: m.codec.Family(),
 			Codec: m.codec, FillsIn: m.file.what.FIM, Chat: m.chat,
-			Generator: m.engine, ContextSize: m.engine.Limit(),
+			Vocabulary: m.engine.Vocabulary(), Generator: m.engine, ContextSize: m.engine.Limit(),
 		}
 		s.gateway.Warm(ctx, serves[i])
 	}

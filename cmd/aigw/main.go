@@ -56,7 +56,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Version:   version, HideVersion: true,
 		Writer: stdout, ErrWriter: stderr,
 		Commands: []*cli.Command{
-			runCommand(), completeCommand(), chatCommand(), askCommand(), tokenizeCommand(), modelsCommand(), docsCommand(), tokenCommand(),
+			runCommand(), completeCommand(), chatCommand(), askCommand(), tokenizeCommand(), modelsCommand(), docsCommand(), tokenCommand(), keysCommand(),
 			configCommand(), doctorCommand(), explainCommand(), supportCommand(),
 			bundleCommand(), installSystemdCommand(), healthCommand(), completionCommand(), manCommand(),
 			versionCommand(),

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aigw/gateway"
+	"aigw/gateway/apikeys"
 	"aigw/gateway/auth/keyring"
 	"aigw/gateway/certificate"
 
@@ -19,22 +20,23 @@ import (
 // certificateEvery is how often a certificate that was replaced is looked for without being told.
 const certificateEvery = time.Minute
 
-// reloader takes what was changed while the server runs: on SIGHUP log file, certificate, file of
-// keys, log level and limits. It says which other changes need a restart.
+// reloader takes what was changed while the server runs: on SIGHUP log file, certificate, files
+// of keys, log level and limits. It says which other changes need a restart.
 type reloader struct {
 	cli         *cli.Context
 	log         *logger
 	gateway     *gateway.Server
 	ring        *keyring.Ring
+	keys        *apikeys.Ring       // nil: there is no place for them
 	certificate *certificate.Holder // nil: none
 	settings    map[string]any      // by name, as they were taken last
 }
 
-func newReloader(c *cli.Context, log *logger, g *gateway.Server, ring *keyring.Ring, own *certificate.Holder) *reloader {
+func newReloader(c *cli.Context, log *logger, g *gateway.Server, ring *keyring.Ring, keys *apikeys.Ring, own *certificate.Holder) *reloader {
 	if err := countCertificate(g, own); err != nil {
 		log.Error("the end of the certificate is not among the metrics", "error", err)
 	}
-	return &reloader{cli: c, log: log, gateway: g, ring: ring, certificate: own, settings: settingsByName(c)}
+	return &reloader{cli: c, log: log, gateway: g, ring: ring, keys: keys, certificate: own, settings: settingsByName(c)}
 }
 
 func settingsByName(c *cli.Context) map[string]any {
@@ -74,6 +76,9 @@ func (r *reloader) reload(ctx context.Context) {
 		}
 	}
 	r.ring.Reload()
+	if err := r.keys.Reload(); err != nil {
+		r.log.Error("the file of API keys cannot be read anew; the last keys stay in use", "error", err)
+	}
 	next, err := rereadSettings(ctx, r.cli)
 	if err != nil {
 		r.log.Error("the settings cannot be taken; the last ones stay in use", "error", err)

@@ -44,7 +44,7 @@ func runCommand() *cli.Command {
 
 // runFlags are the settings of the server, on the command line and in the file of --config.
 func runFlags() []cli.Flag {
-	return append(slices.Concat(modelFlags(), modelSetFlags(), authFlags(), tlsFlags(), limitFlags(), docsFlags(), tracingFlags()),
+	return append(slices.Concat(modelFlags(), modelSetFlags(), authFlags(), openAIFlags(), tlsFlags(), limitFlags(), docsFlags(), tracingFlags()),
 		configFlag(), superviseFlag(),
 		&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the API", DefaultText: "127.0.0.1:5052", EnvVars: []string{"AIGW_LISTEN"}},
 		&cli.StringFlag{Name: "metrics-listen", Usage: "`ADDRESS` of the Prometheus metrics", DefaultText: "127.0.0.1:8082", EnvVars: []string{"AIGW_METRICS_LISTEN"}},
@@ -113,6 +113,9 @@ func serve(c *cli.Context) error {
 		return err
 	}
 	defer closeTracer(options.Tracer, log.Logger)
+	if err := openAIOptions(c, &options); err != nil {
+		return err
+	}
 	docs := newDocsServer(c, log.Logger, &options)
 	own, err := ownCertificate(c)
 	if err != nil {
@@ -123,9 +126,9 @@ func serve(c *cli.Context) error {
 		options.TLS, scheme = own.Config(), "https://"
 	}
 	s := &server{cli: c, log: log.Logger, gateway: gateway.New(options), models: chosen, ring: ring, docs: docs, ports: ports, url: scheme + ports.api.Addr().String()}
-	s.reloader = newReloader(c, log, s.gateway, ring, own)
+	s.reloader = newReloader(c, log, s.gateway, ring, options.APIKeys, own)
 	log.Info("listening", "url", s.url, "metrics", "http://"+ports.metrics.Addr().String()+"/metrics", "version", version, "pid", os.Getpid())
-	if options.Auth.BypassWarning() == "" && noIssuer(c) {
+	if options.Auth.BypassWarning() == "" && noIssuer(c) && options.APIKeys.Len() == 0 && !options.OpenAIInsecure {
 		log.Warn("authentication is on and no issuer is configured: every API request is refused with 401. " +
 			"Name your GitLab with AIGW_GITLAB_URL; to try the gateway on this machine, start it with AIGW_AUTH__BYPASS_EXTERNAL=true")
 	}
@@ -153,6 +156,7 @@ func (s *server) run(ctx context.Context) error {
 	defer cancel(nil)
 	runKeys(ctx, s.cli, s.ring)
 	go s.reloader.run(ctx)
+	go s.reloader.keys.Watch(ctx, s.log)
 	docsEnded := s.docs.start(ctx)
 	served := make(chan error, 2)
 	go func() { served <- s.gateway.Serve(ctx, s.ports.api) }()
@@ -269,6 +273,9 @@ func checkRunFlags(c *cli.Context) error {
 		return err
 	}
 	if _, err := collector(c); err != nil {
+		return err
+	}
+	if err := checkOpenAIFlags(c); err != nil {
 		return err
 	}
 	if _, err := bypassOptions(c); err != nil {

@@ -60,7 +60,7 @@ func (l *Limiter) Set(o Options) { l.options.Store(&o) }
 
 // Refusal is why a request has to wait.
 type Refusal struct {
-	Reason string // "user_running", "user_rate", "instance_running" or "instance_rate"
+	Reason string // "user_running", "user_rate", "instance_running", "instance_rate", "key_running" or "key_rate"
 	Wait   time.Duration
 	text   string
 }
@@ -74,13 +74,26 @@ func (l *Limiter) Begin(instance, user string) (end func(), err error) {
 	if *o == (Options{}) {
 		return func() {}, nil
 	}
+	// What one person has too much takes nothing from the others.
+	return l.begin(who{"user", userName(instance, user), o.User}, who{"instance", instance, o.Instance})
+}
+
+// BeginOne is Begin for an account of another kind, with a limit of its own.
+func (l *Limiter) BeginOne(kind, name string, limit Limit) (end func(), err error) {
+	return l.begin(who{kind, name, limit})
+}
+
+// who asks, and how much he may.
+type who struct {
+	kind, name string
+	limit      Limit
+}
+
+func (l *Limiter) begin(all ...who) (end func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var taken []*account
-	for _, who := range []struct {
-		kind, name string
-		limit      Limit
-	}{{"user", userName(instance, user), o.User}, {"instance", instance, o.Instance}} { // what one person has too much takes nothing from the others
+	for _, who := range all {
 		if who.name == "" || who.limit == (Limit{}) {
 			continue
 		}

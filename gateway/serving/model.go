@@ -30,7 +30,9 @@ type Model struct {
 	// FillsIn says that Codec makes use of the text below the cursor.
 	FillsIn bool
 	// Chat lays out conversations; nil if the model was not trained for them.
-	Chat        models.ChatCodec
+	Chat models.ChatCodec
+	// Vocabulary is the tokenizer; nil where nobody asks for tokens.
+	Vocabulary  models.Tokenizer
 	Generator   Generator
 	ContextSize int // tokens that prompt and answer of one request may have together
 }

@@ -40,6 +40,28 @@ func (e *UnsuitableError) Error() string {
 	return fmt.Sprintf("model %q is not loaded for %s; loaded: %s", e.Wanted, e.Role, loaded)
 }
 
+// UnknownModelError refuses a name that no loaded model has.
+type UnknownModelError struct {
+	Name   string
+	Loaded []string
+}
+
+func (e *UnknownModelError) Error() string {
+	if len(e.Loaded) == 0 {
+		return fmt.Sprintf("there is no model %q", e.Name)
+	}
+	return fmt.Sprintf("there is no model %q; loaded: %s", e.Name, strings.Join(e.Loaded, ", "))
+}
+
+// known reports whether a name leads to a model, whatever the model can do.
+func known(all []*Model, name string) bool {
+	if find(all, name) != nil || find(all, bareName(name)) != nil {
+		return true
+	}
+	family, ok := models.FindGitLabName(bareName(name))
+	return ok && family.Family != "" && slices.ContainsFunc(all, func(m *Model) bool { return m.Family == string(family.Family) })
+}
+
 // choose finds the model for a role among all that are loaded, in the order of section 4.3 of the
 // wire contract: the identifier, the family, the default.
 func (r Rules) choose(all []*Model, role Role, wanted Wanted) (*Model, error) {

@@ -91,6 +91,34 @@ func (s *State) Choose(role Role, wanted Wanted) (*Model, error) {
 	return s.rules.choose(s.models, role, wanted)
 }
 
+// Models returns the models that serve, in the order in which they were named, or *UnavailableError.
+func (s *State) Models() ([]*Model, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase != PhaseReady || len(s.models) == 0 {
+		return nil, s.unavailable()
+	}
+	return slices.Clone(s.models), nil
+}
+
+// ChooseNamed is Choose for callers who mean the name that they give: a name that no model has, nor its
+// family, is an *UnknownModelError. Only models that may reports are considered. An empty name is any.
+func (s *State) ChooseNamed(role Role, name string, may func(*Model) bool) (*Model, error) {
+	all, err := s.Models()
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(m *Model) bool { return !may(m) })
+	if name != "" && !known(all, name) {
+		unknown := &UnknownModelError{Name: name}
+		for _, m := range all {
+			unknown.Loaded = append(unknown.Loaded, m.Name)
+		}
+		return nil, unknown
+	}
+	return s.rules.choose(all, role, Wanted{Identifier: name, Family: name})
+}
+
 // UnavailableError says why no model serves and when to try again.
 type UnavailableError struct {
 	Phase      Phase

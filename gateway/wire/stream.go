@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -104,4 +105,35 @@ func event(name string, data any) string {
 		panic(fmt.Errorf("event is no JSON: %w", err)) // an error of the program
 	}
 	return "event: " + name + "\r\ndata: " + string(text) + "\r\n\r\n"
+}
+
+// DataStream answers with server-sent events that have no name, as OpenAI's API does. It is used by one
+// goroutine.
+type DataStream struct{ stream }
+
+// NewDataStream returns a stream that has sent nothing yet. A client that does not take an event
+// within timeout is given up.
+func NewDataStream(c *gin.Context, timeout time.Duration) *DataStream {
+	return &DataStream{stream{c: c, timeout: timeout}}
+}
+
+// Write sends an event at once.
+func (s *DataStream) Write(data any) error {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b) // it ends with a line end
+	encoder.SetEscapeHTML(false)
+	b.WriteString("data: ")
+	if err := encoder.Encode(data); err != nil {
+		panic(fmt.Errorf("event is no JSON: %w", err)) // an error of the program
+	}
+	b.WriteByte('\n')
+	return s.send(b.String())
+}
+
+// End sends a last event that is no JSON, such as [DONE], and ends the stream; nothing is no event.
+func (s *DataStream) End(last string) {
+	if last != "" {
+		last = "data: " + last + "\n\n"
+	}
+	_ = s.sendLast(last) // the client is gone if this fails
 }

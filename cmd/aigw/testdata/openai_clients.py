@@ -1,0 +1,91 @@
+"""Asks a gateway as programs do that use the packages openai and litellm.
+
+    python openai_clients.py URL KEY
+
+The model is called smol. Whatever is not as these clients expect it ends in an exception.
+"""
+
+import sys
+
+import litellm
+import openai
+
+url, key = sys.argv[1], sys.argv[2]
+question = [{"role": "user", "content": "What is the capital of France?"}]
+
+
+def with_openai(base):
+    client = openai.OpenAI(base_url=base, api_key=key, max_retries=0)
+    models = [m.id for m in client.models.list()]
+    assert "smol" in models, models
+    assert client.models.retrieve("smol").object == "model"
+
+    whole = client.chat.completions.create(model="smol", messages=question, temperature=0, max_tokens=16, seed=1, n=2)
+    text = whole.choices[0].message.content
+    assert "France" in text and len(whole.choices) == 2 and whole.choices[1].message.content == text, whole
+    assert whole.usage.total_tokens == whole.usage.prompt_tokens + whole.usage.completion_tokens, whole.usage
+    assert whole.usage.prompt_tokens_details.cached_tokens >= 0
+
+    pieces, usage, finish = "", None, None
+    for chunk in client.chat.completions.create(
+        model="smol", messages=question, temperature=0, max_completion_tokens=16, stream=True, stream_options={"include_usage": True}
+    ):
+        usage = chunk.usage or usage
+        for choice in chunk.choices:
+            pieces += choice.delta.content or ""
+            finish = choice.finish_reason or finish
+    assert pieces == text and usage.completion_tokens == whole.usage.completion_tokens // 2 and finish in ("stop", "length"), (pieces, text, usage, finish)
+
+    with client.chat.completions.stream(model="smol", messages=question, temperature=0, max_tokens=16) as stream:
+        assert stream.get_final_completion().choices[0].message.content == text
+
+    done = client.completions.create(model="smol", prompt=["1, 2, 3,", "a, b, c,"], temperature=0, max_tokens=8, stop=["9"])
+    assert [c.index for c in done.choices] == [0, 1] and "4" in done.choices[0].text, done
+    filled = client.completions.create(model="smol", prompt="def add(a, b):\n    return", suffix="\n\nprint(add(1, 2))\n", temperature=0, max_tokens=8)
+    assert filled.choices[0].text, filled
+
+    schema = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}}, "required": ["city"], "additionalProperties": False}
+    kept = client.chat.completions.create(
+        model="smol", messages=question, temperature=0, response_format={"type": "json_schema", "json_schema": {"name": "city", "strict": True, "schema": schema}}
+    )
+    assert kept.choices[0].message.content.lstrip().startswith("{"), kept
+
+    for wrong, kind in (
+        ({"model": "gpt-4"}, openai.NotFoundError),
+        ({"temperature": 3}, openai.BadRequestError),
+        ({"logprobs": True}, openai.BadRequestError),
+        ({"messages": [{"role": "user", "content": "x " * 20000}]}, openai.BadRequestError),
+    ):
+        try:
+            client.chat.completions.create(**({"model": "smol", "messages": question} | wrong))
+        except kind as e:
+            assert e.body["message"] and e.type == "invalid_request_error", e.body
+        else:
+            raise AssertionError(wrong)
+    try:
+        openai.OpenAI(base_url=base, api_key="sk-aigw-wrong", max_retries=0).models.list()
+    except openai.AuthenticationError as e:
+        assert e.code == "invalid_api_key", e.body
+    else:
+        raise AssertionError("a wrong key opens the door")
+
+
+def with_litellm():
+    """As GitLab's AI Gateway asks its model server: provider custom_openai and text-completion-openai."""
+    common = {"api_base": url + "/v1", "api_key": key, "temperature": 0, "max_tokens": 16}
+    whole = litellm.completion(model="custom_openai/smol", messages=question, **common)
+    text = whole.choices[0].message.content
+    assert "France" in text, whole
+    pieces = "".join(c.choices[0].delta.content or "" for c in litellm.completion(model="custom_openai/smol", messages=question, stream=True, **common))
+    assert pieces == text, (pieces, text)
+    marked = "<|fim_prefix|>def add(a, b):\n    return<|fim_suffix|>\n\nprint(add(1, 2))\n<|fim_middle|>"
+    chat = litellm.completion(model="custom_openai/smol", messages=[{"role": "user", "content": marked}], stop=["<|fim_prefix|>", "<|file_separator|>"], **common)
+    plain = litellm.text_completion(model="text-completion-openai/smol", prompt=marked, **common)
+    assert chat.choices[0].message.content == plain.choices[0].text != "", (chat, plain)
+
+
+litellm.telemetry = False
+for base in (url + "/v1", url, url + "/v1/"):
+    with_openai(base)
+with_litellm()
+print("openai", openai.__version__, "and litellm: as expected")

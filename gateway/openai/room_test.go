@@ -1,0 +1,545 @@
+package openai_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"aigw/engine"
+	"aigw/gateway"
+	"aigw/gateway/apikeys"
+	"aigw/gateway/auth"
+	"aigw/gateway/gatewaytest"
+	"aigw/gateway/openai"
+	"aigw/gateway/serving"
+	"aigw/models"
+)
+
+var open = gateway.Options{OpenAIInsecure: true}
+
+const (
+	chat        = "/v1/chat/completions"
+	completions = "/v1/completions"
+	question    = `"messages":[{"role":"user","content":"Hi"}]`
+)
+
+// bytes is a tokenizer to gatewaytest.Codec.
+type bytes struct{}
+
+func (bytes) Tokenize(text string) ([]models.Token, error) {
+	out := []models.Token{}
+	for _, b := range []byte(text) {
+		out = append(out, models.Token(b))
+	}
+	return out, nil
+}
+func (bytes) Piece(t models.Token) string { return string([]byte{byte(t)}) }
+func (bytes) BOS() (models.Token, bool)   { return 2, true }
+func (bytes) EndTokens() []models.Token   { return nil }
+
+// serve starts a server with one model that answers with a generator.
+func serve(t *testing.T, o gateway.Options, g *gatewaytest.Generator) *gatewaytest.Server {
+	t.Helper()
+	s := gatewaytest.Start(t, o)
+	s.Ready(&serving.Model{
+		Name: "tiny", Aliases: []string{"codegemma"}, Family: "codegemma", Codec: &gatewaytest.Codec{}, FillsIn: true, Chat: &gatewaytest.Chat{},
+		Vocabulary: bytes{}, Generator: g, ContextSize: 4096,
+	})
+	return s
+}
+
+func answering(pieces ...string) *gatewaytest.Generator {
+	return &gatewaytest.Generator{Pieces: pieces, Result: engine.Result{Finish: engine.FinishStop, PromptTokens: 10, CachedTokens: 4, OutputTokens: len(pieces)}}
+}
+
+// refusal is the body of an error; it fails the test if it has another form.
+func refusal(t *testing.T, got gatewaytest.Answer) (message, kind, param, code string) {
+	t.Helper()
+	var body struct {
+		Error struct {
+			Message, Type string
+			Param, Code   *string
+		}
+	}
+	var raw map[string]map[string]any
+	if json.Unmarshal([]byte(got.Text), &body) != nil || json.Unmarshal([]byte(got.Text), &raw) != nil || len(raw["error"]) != 4 || body.Error.Message == "" || body.Error.Type == "" {
+		t.Fatalf("%d %s is no error of OpenAI's", got.StatusCode, got.Text)
+	}
+	text := func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return *s
+	}
+	return body.Error.Message, body.Error.Type, text(body.Error.Param), text(body.Error.Code)
+}
+
+func TestCanonical(t *testing.T) {
+	for path, want := range map[string]string{
+		"/v1/chat/completions": chat, "/chat/completions": chat, "/v1/v1/chat/completions": chat, "/v1/chat/completions/": chat, "//chat/completions": chat,
+		"/completions": completions, "/completion": "/completion", "/v1/completion": "/completion", "/infill": "/infill", "/v1/infill": "/infill",
+		"/models": "/v1/models", "/v1/models/": "/v1/models", "/models/a/b": "/v1/models/a/b", "/health": "/health", "/v1/health": "/health", "/props": "/props",
+		"/": "", "": "", "/v1": "", "/v1/": "", "/v2/completions": "", "/v1/chat/agent": "", "/v1completions": "", "/v1/v1/v1/completions": "", "/modelsx": "", "/v1//models": "",
+	} {
+		if got, ok := openai.Canonical(path); got != want || ok != (want != "") {
+			t.Errorf("%q is %q, want %q", path, got, want)
+		}
+	}
+}
+
+// What is answered whole, and what the engine was asked.
+func TestWholeAnswers(t *testing.T) {
+	g := answering("Hel", "lo")
+	s := serve(t, open, g)
+	for _, test := range []struct {
+		name, path, body string
+		prompt           string // what the engine saw
+		class            engine.Class
+		want             string // of the answer, from "choices" on
+	}{
+		{"chat", chat, `{"model":"tiny",` + question + `}`, "<user>Hi</>", engine.Chat,
+			`"choices":[{"index":0,"message":{"role":"assistant","content":"Hello"},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12,"prompt_tokens_details":{"cached_tokens":4}}}`},
+		{"chat, parts and developer", "/chat/completions", `{"model":"codegemma","messages":[{"role":"developer","content":"Be brief."},{"role":"user","content":[{"type":"text","text":"H"},{"type":"text","text":"i"}],"name":"x"}]}`,
+			"<system>Be brief.</><user>Hi</>", engine.Chat, `"content":"Hello"`},
+		{"chat, an answer begun", chat, `{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hel"}]}`, "<user>Hi</><assistant>Hel", engine.Chat, `"content":"Hello"`},
+		{"chat without tools that are offered", chat, `{"tools":[{}],"tool_choice":"none",` + question + `}`, "<user>Hi</>", engine.Chat, `"content":"Hello"`},
+		{"chat that fills in", chat, `{"model":"custom_openai/codegemma","messages":[{"role":"system","content":"Fill in."},{"role":"user","content":"<|fim_prefix|>a(<|fim_suffix|>)\n<|fim_middle|>"}]}`, "a(\x00)\n", engine.Completion,
+			`"message":{"role":"assistant","content":"Hello"}`},
+		{"chat that fills in, Codestral's", chat, `{"messages":[{"role":"user","content":"<s>[SUFFIX])\n[PREFIX]a("}]}`, "a(\x00)\n", engine.Completion, `"content":"Hello"`},
+		{"chat about markers", chat, `{"messages":[{"role":"user","content":"What is <|fim_prefix|>?"}]}`, "<user>What is <|fim_prefix|>?</>", engine.Chat, `"content":"Hello"`},
+		{"text", completions, `{"model":"tiny","prompt":"a = ","max_tokens":7}`, "a = ", engine.Generation,
+			`"choices":[{"text":"Hello","index":0,"logprobs":null,"finish_reason":"stop"}],"usage":{`},
+		{"text in a list", completions, `{"prompt":["a = "]}`, "a = ", engine.Generation, `"text":"Hello"`},
+		{"tokens", completions, `{"prompt":[97,98]}`, "ab", engine.Generation, `"text":"Hello"`},
+		{"tokens in a list", completions, `{"prompt":[[97,98]]}`, "ab", engine.Generation, `"text":"Hello"`},
+		{"between two texts", completions, `{"prompt":"a(","suffix":")\n"}`, "a(\x00)\n", engine.Completion, `"text":"Hello"`},
+		{"before nothing", completions, `{"prompt":"a(","suffix":""}`, "a(\x00", engine.Completion, `"text":"Hello"`},
+		{"an editor's own markers", completions, `{"prompt":"<|fim_prefix|>a(<|fim_suffix|>)\n<|fim_middle|>"}`, "a(\x00)\n", engine.Completion, `"text":"Hello"`},
+		{"llama-server's", "/completion", `{"prompt":"a = ","n_predict":-1,"cache_prompt":true,"id_slot":3,"seed":-1}`, "a = ", engine.Generation, `"content":"Hello"`},
+		{"infill", "/infill", `{"input_prefix":"x\n","prompt":"a(","input_suffix":")\n","input_extra":[{"filename":"b.py","text":"B","time":[1,2]}],"samplers":["top_k","infill"]}`, "x\na(\x00)\n\x01B", engine.Completion, `"content":"Hello"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := s.Do("POST", test.path, test.body, "Authorization", "Bearer none")
+			asked := g.Requests()
+			last := asked[len(asked)-1]
+			if got.StatusCode != 200 || !strings.Contains(got.Text, test.want) || got.Header.Get("Content-Type") != "application/json" {
+				t.Errorf("%d %s", got.StatusCode, got.Text)
+			}
+			if prompt := gatewaytest.PromptText(last.Prompt); prompt != test.prompt || last.Class != test.class {
+				t.Errorf("the engine saw %q of class %v, want %q of %v", prompt, last.Class, test.prompt, test.class)
+			}
+		})
+	}
+}
+
+// The parameters reach the engine.
+func TestParameters(t *testing.T) {
+	g := answering("x")
+	s := serve(t, open, g)
+	body := `{"prompt":"a","max_tokens":5,"temperature":0.5,"top_p":0.9,"top_k":7,"min_p":0.1,"repeat_penalty":1.5,"seed":4294967298,"stop":["\n","END"],"n":2,"user":"u","frequency_penalty":0,"presence_penalty":null,"logit_bias":{}}`
+	got := s.Do("POST", completions, body)
+	asked := g.Requests()
+	if got.StatusCode != 200 || len(asked) != 2 || strings.Count(got.Text, `"text":"x"`) != 2 || !strings.Contains(got.Text, `"prompt_tokens":10,"completion_tokens":2`) {
+		t.Fatalf("%d %s", got.StatusCode, got.Text)
+	}
+	seeds := map[uint32]bool{}
+	for _, r := range asked {
+		seeds[*r.Sampling.Seed] = true
+		r.Sampling.Seed = nil
+		if r.Sampling != (models.Sampling{Temperature: 0.5, TopP: 0.9, TopK: 7, MinP: 0.1, RepeatPenalty: 1.5}) || r.MaxTokens != 5 || strings.Join(r.Stops.Texts, "|") != "\n|END" {
+			t.Errorf("%+v", r)
+		}
+	}
+	if len(seeds) != 2 {
+		t.Errorf("two answers with the seeds %v", seeds)
+	}
+	for name, test := range map[string]struct {
+		path, body string
+		most       int
+		grammar    bool
+	}{
+		"OpenAI's default":       {completions, `{"prompt":"a"}`, 16, false},
+		"the newer name":         {chat, `{"max_tokens":9,"max_completion_tokens":3,` + question + `}`, 3, false},
+		"a conversation's":       {chat, `{` + question + `}`, 2048, false},
+		"more than fits":         {chat, `{"max_tokens":100000,` + question + `}`, 4096 - len("<user>Hi</>"), false},
+		"any JSON":               {chat, `{"response_format":{"type":"json_object"},` + question + `}`, 2048, true},
+		"a schema":               {chat, `{"response_format":{"type":"json_schema","json_schema":{"name":"x","strict":true,"schema":{"type":"object","properties":{"a":{"type":"integer"}}}}},` + question + `}`, 2048, true},
+		"text":                   {chat, `{"response_format":{"type":"text"},` + question + `}`, 2048, false},
+		"GBNF":                   {"/completion", `{"prompt":"a","n_predict":4,"grammar":"root ::= \"x\""}`, 4, true},
+		"ahead, for nobody":      {"/infill", `{"input_prefix":"","input_suffix":"","n_predict":0}`, 1, false},
+		"a schema, llama-server": {"/completion", `{"prompt":"a","n_predict":4,"json_schema":{"const":1}}`, 4, true},
+	} {
+		if got := s.Do("POST", test.path, test.body); got.StatusCode != 200 {
+			t.Errorf("%s: %d %s", name, got.StatusCode, got.Text)
+		}
+		asked := g.Requests()
+		if last := asked[len(asked)-1]; last.MaxTokens != test.most || (last.Grammar != nil) != test.grammar {
+			t.Errorf("%s: %d tokens, grammar %v", name, last.MaxTokens, last.Grammar)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	s := serve(t, open, answering("x"))
+	for _, test := range []struct {
+		name, path, body string
+		status           int
+		param, code      string
+		message          string // part of it
+	}{
+		{"no JSON", chat, `{"model":`, 400, "", "invalid_json", "no JSON"},
+		{"no object", chat, `[1]`, 400, "", "", "an array"},
+		{"no body", chat, ``, 400, "", "invalid_json", "no JSON"},
+		{"another type", chat, `{"max_tokens":"many",` + question + `}`, 400, "max_tokens", "invalid_type", "a whole number, not a string"},
+		{"a type within", chat, `{"messages":[{"role":1}]}`, 400, "messages.role", "invalid_type", "a string"},
+		{"no messages", chat, `{}`, 400, "messages", "invalid_value", "missing"},
+		{"an odd role", chat, `{"messages":[{"role":"king","content":"x"}]}`, 400, "messages", "invalid_value", `"king"`},
+		{"a picture", chat, `{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]}`, 400, "messages", "unsupported_parameter", "only text"},
+		{"tools", chat, `{"tools":[{"type":"function"}],` + question + `}`, 400, "tools", "unsupported_parameter", "tools"},
+		{"logprobs", chat, `{"logprobs":true,` + question + `}`, 400, "logprobs", "unsupported_parameter", "logprobs"},
+		{"penalties", chat, `{"frequency_penalty":0.5,` + question + `}`, 400, "frequency_penalty", "unsupported_parameter", "repeat_penalty"},
+		{"a temperature too high", chat, `{"temperature":2.5,` + question + `}`, 400, "temperature", "invalid_value", "from 0 to 2"},
+		{"no answers", chat, `{"n":0,` + question + `}`, 400, "n", "invalid_value", "from 1 to 8"},
+		{"a format", chat, `{"response_format":{"type":"xml"},` + question + `}`, 400, "response_format.type", "invalid_value", "xml"},
+		{"a schema that cannot be kept", chat, `{"response_format":{"type":"json_schema","json_schema":{"schema":{"not":{}}}},` + question + `}`, 400, "response_format", "invalid_value", "/not"},
+		{"a grammar with a mistake", "/completion", `{"prompt":"a","grammar":"root ="}`, 400, "grammar", "invalid_value", "line 1"},
+		{"too long", completions, `{"prompt":"` + strings.Repeat("x", 5000) + `"}`, 400, "messages", "context_length_exceeded", "5000"},
+		{"too many tokens", completions, `{"prompt":[` + strings.Repeat("1,", 5000) + `1]}`, 400, "messages", "context_length_exceeded", "5002"},
+		{"no prompt", completions, `{}`, 400, "prompt", "invalid_value", "missing"},
+		{"an odd prompt", completions, `{"prompt":{"a":1}}`, 400, "prompt", "invalid_type", "list of tokens"},
+		{"a prompt of nothing", completions, `{"prompt":[]}`, 400, "prompt", "invalid_type", "list of tokens"},
+		{"echo", completions, `{"prompt":"a","echo":true}`, 400, "echo", "unsupported_parameter", "echo"},
+		{"best_of", completions, `{"prompt":"a","best_of":3}`, 400, "best_of", "unsupported_parameter", "n"},
+		{"stops", completions, `{"prompt":"a","stop":3}`, 400, "stop", "invalid_type", "stop"},
+		{"an unknown model", chat, `{"model":"gpt-4",` + question + `}`, 404, "model", "model_not_found", `"gpt-4"; loaded: tiny`},
+		{"infill without a suffix", "/infill", `{"input_prefix":"a"}`, 400, "input_suffix", "invalid_value", "missing"},
+		{"embeddings", "/v1/embeddings", `{"model":"tiny","input":"a"}`, 400, "model", "model_not_suitable", "embeddings"},
+		{"another method", "/v1/models", ``, 405, "", "method_not_allowed", "POST"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := s.Do("POST", test.path, test.body)
+			message, kind, param, code := refusal(t, got)
+			if got.StatusCode != test.status || param != test.param || code != test.code || !strings.Contains(message, test.message) || kind != "invalid_request_error" {
+				t.Errorf("%d %s", got.StatusCode, got.Text)
+			}
+		})
+	}
+}
+
+// What the engine says comes in OpenAI's words, with a time to try again.
+func TestFailures(t *testing.T) {
+	for _, test := range []struct {
+		err              error
+		status           int
+		kind, code, wait string
+	}{
+		{&engine.BusyError{Wait: 3 * time.Second}, 429, "rate_limit_error", "rate_limit_exceeded", "3"},
+		{engine.ErrClosed, 503, "service_unavailable_error", "model_not_ready", "5"},
+		{engine.ErrPoisonous, 422, "invalid_request_error", "prompt_refused", ""},
+		{engine.ErrNoContinuation, 400, "invalid_request_error", "grammar_leads_nowhere", ""},
+		{errors.New("the device is gone"), 500, "server_error", "", ""},
+	} {
+		s := serve(t, open, &gatewaytest.Generator{Err: test.err})
+		for _, stream := range []bool{false, true} {
+			got := s.Do("POST", chat, fmt.Sprintf(`{"stream":%t,%s}`, stream, question))
+			message, kind, _, code := refusal(t, got)
+			if got.StatusCode != test.status || kind != test.kind || code != test.code || got.Header.Get("Retry-After") != test.wait || strings.Contains(message, "device") {
+				t.Errorf("%v: %d %s %v", test.err, got.StatusCode, got.Text, got.Header)
+			}
+		}
+	}
+	s := gatewaytest.Start(t, open)
+	s.Loading("m.gguf", 0.5)
+	for _, path := range []string{"/health", "/v1/models", "/props"} {
+		got := s.Do("GET", path, "")
+		if message, _, _, code := refusal(t, got); got.StatusCode != 503 || code != "model_not_ready" || got.Header.Get("Retry-After") == "" || !strings.Contains(message, "loading") {
+			t.Errorf("%s: %d %s", path, got.StatusCode, got.Text)
+		}
+	}
+}
+
+// events returns the data of a stream's events.
+func events(t *testing.T, got gatewaytest.Answer) []string {
+	t.Helper()
+	if got.StatusCode != 200 || got.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" {
+		t.Fatalf("%d %v %s", got.StatusCode, got.Header, got.Text)
+	}
+	var out []string
+	for _, event := range strings.Split(strings.TrimSuffix(got.Text, "\n\n"), "\n\n") {
+		data, ok := strings.CutPrefix(event, "data: ")
+		if !ok || strings.Contains(data, "\n") {
+			t.Fatalf("%q is no event", event)
+		}
+		out = append(out, data)
+	}
+	return out
+}
+
+func TestStreams(t *testing.T) {
+	s := serve(t, open, answering("Hel", "lo\n"))
+	head := func(object string) string { return `"object":"` + object + `"` }
+	for name, test := range map[string]struct {
+		path, body string
+		want       []string // parts of the events
+	}{
+		"chat": {chat, `{"stream":true,` + question + `}`, []string{
+			`"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}`, `"delta":{"content":"Hel"}`, `"delta":{"content":"lo\n"}`,
+			`"delta":{},"logprobs":null,"finish_reason":"stop"}]}`, "[DONE]"}},
+		"chat with usage": {chat, `{"stream":true,"stream_options":{"include_usage":true},` + question + `}`, []string{
+			head("chat.completion.chunk"), `"Hel"`, `"lo\n"`, `"stop"`, `"choices":[],"usage":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12,"prompt_tokens_details":{"cached_tokens":4}}}`, "[DONE]"}},
+		"text": {completions, `{"stream":true,"stream_options":{"include_usage":true},"prompt":"a"}`, []string{
+			head("text_completion") + ``, `"text":"lo\n"`, `"text":"","index":0,"logprobs":null,"finish_reason":"stop"}]}`, `"choices":[],"usage":{`, "[DONE]"}},
+		"llama-server's": {"/completion", `{"stream":true,"prompt":"a"}`, []string{
+			`{"index":0,"content":"Hel","tokens":[],"stop":false}`, `"content":"lo\n"`, `"content":"","tokens":[],"stop":true,"model":"tiny","tokens_predicted":2,"tokens_evaluated":10,"has_new_line":true`}},
+	} {
+		got := events(t, s.Do("POST", test.path, test.body))
+		if len(got) != len(test.want) {
+			t.Errorf("%s: %q", name, got)
+			continue
+		}
+		for i, want := range test.want {
+			if !strings.Contains(got[i], want) {
+				t.Errorf("%s: event %d is %s, want %s", name, i, got[i], want)
+			}
+		}
+	}
+	two := events(t, s.Do("POST", chat, `{"stream":true,"n":2,`+question+`}`))
+	for _, index := range []string{`"index":0,`, `"index":1,`} {
+		if n := strings.Count(strings.Join(two, "\n"), index); n != 4 {
+			t.Errorf("%d events of %s in %q", n, index, two)
+		}
+	}
+}
+
+// A stream that breaks says so in an event that clients make an exception of.
+func TestABrokenStreamSaysWhy(t *testing.T) {
+	s := serve(t, open, &gatewaytest.Generator{Pieces: []string{"Hel"}, Err: engine.ErrNoContinuation})
+	got := events(t, s.Do("POST", chat, `{"stream":true,`+question+`}`))
+	if last := got[len(got)-1]; len(got) != 3 || !strings.HasPrefix(last, `{"error":{"message":"`) || !strings.Contains(last, "grammar_leads_nowhere") {
+		t.Errorf("%q", got)
+	}
+}
+
+// Whoever hangs up ends all his generations.
+func TestHangingUpEndsTheGenerations(t *testing.T) {
+	g := &gatewaytest.Generator{Wait: gatewaytest.Block}
+	s := serve(t, open, g)
+	for _, body := range []string{`{` + question + `}`, `{"n":3,` + question + `}`} {
+		r, err := http.NewRequest(http.MethodPost, s.URL+chat, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := http.Client{Timeout: 100 * time.Millisecond}
+		if res, err := client.Do(r); err == nil {
+			res.Body.Close()
+			t.Error("an answer")
+		}
+		gatewaytest.Eventually(t, "no generation to run", func() bool { return g.Running() == 0 && len(g.Requests()) > 0 })
+	}
+	if n := len(g.Requests()); n != 4 {
+		t.Errorf("%d generations", n)
+	}
+}
+
+// llama.vim names the fields that it wants, nested ones with a slash.
+func TestResponseFields(t *testing.T) {
+	s := serve(t, open, answering("x"))
+	for fields, want := range map[string]string{
+		`["content","timings/prompt_n","tokens_cached","nothing","timings/nothing"]`: `{"content":"x","timings/prompt_n":6,"tokens_cached":4}`,
+		`[""]`: `{}`,
+	} {
+		if got := s.Do("POST", "/infill", `{"input_prefix":"a","input_suffix":"b","response_fields":`+fields+`}`); got.StatusCode != 200 || got.Text != want {
+			t.Errorf("%s: %d %s", fields, got.StatusCode, got.Text)
+		}
+	}
+}
+
+func TestModelsTokensProperties(t *testing.T) {
+	s := serve(t, open, answering("x"))
+	for _, test := range []struct{ method, path, body, want string }{
+		{"GET", "/v1/models", "", `"max_model_len":4096}]}`},
+		{"GET", "/v1/models", "", `{"id":"codegemma","object":"model",`},
+		{"GET", "/models/codegemma", "", `"owned_by":"aigw","root":"tiny"`},
+		{"GET", "/health", "", `{"status":"ok"}`},
+		{"GET", "/props", "", `{"default_generation_settings":{"n_ctx":4096},"total_slots":1,"model_alias":"tiny"`},
+		{"POST", "/tokenize", `{"content":"ab","add_special":true}`, `{"tokens":[2,97,98]}`},
+		{"POST", "/tokenize", `{"content":""}`, `{"tokens":[]}`},
+		{"POST", "/tokenize", `{"content":"é","with_pieces":true}`, `{"tokens":[{"id":195,"piece":[195]},{"id":169,"piece":[169]}]}`},
+		{"POST", "/detokenize", `{"tokens":[97,195,169]}`, `{"content":"aé"}`},
+	} {
+		if got := s.Do(test.method, test.path, test.body); got.StatusCode != 200 || !strings.Contains(got.Text, test.want) {
+			t.Errorf("%s: %d %s", test.path, got.StatusCode, got.Text)
+		}
+	}
+	if got := s.Do("HEAD", "/health", ""); got.StatusCode != 200 {
+		t.Errorf("HEAD: %d", got.StatusCode)
+	}
+	got := s.Do("GET", "/v1/models/gpt-4", "")
+	if _, _, _, code := refusal(t, got); got.StatusCode != 404 || code != "model_not_found" {
+		t.Errorf("%d %s", got.StatusCode, got.Text)
+	}
+}
+
+// keyed starts a server with keys, and returns their texts.
+func keyed(t *testing.T, o gateway.Options, keys ...apikeys.Key) (*gatewaytest.Server, []string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), apikeys.FileName)
+	texts := make([]string, len(keys))
+	for i, k := range keys {
+		made, text, err := apikeys.New(k)
+		if err == nil {
+			err = apikeys.Add(path, made)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[i] = text
+	}
+	var err error
+	if o.APIKeys, err = apikeys.Open(path); err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, o, answering("x")), texts
+}
+
+// The door is shut without a key, whatever opens GitLab's.
+func TestTheDoorIsShut(t *testing.T) {
+	s := serve(t, gateway.Options{Auth: auth.Options{BypassExternal: true}}, answering("x"))
+	for path, want := range map[string]int{"/v1/models": 404, "/health": 404, "/infill": 404, completions: 404, chat: 422 /* GitLab's chat of that name */} {
+		method := "POST"
+		if path == "/v1/models" || path == "/health" {
+			method = "GET"
+		}
+		if got := s.Do(method, path, `{}`, "Authorization", "Bearer sk-aigw-x"); got.StatusCode != want || !strings.HasPrefix(got.Text, `{"detail":`) {
+			t.Errorf("%s: %d %s", path, got.StatusCode, got.Text)
+		}
+	}
+}
+
+func TestKeys(t *testing.T) {
+	o := gateway.Options{Auth: auth.Options{BypassExternal: true}}
+	s, keys := keyed(t, o, apikeys.Key{Name: "alice"}, apikeys.Key{Name: "bob", Models: []string{"other"}})
+	alice := "Bearer " + keys[0]
+	for _, test := range []struct {
+		name, method, path string
+		headers            []string
+		status             int
+		code               string
+	}{
+		{"no key", "GET", "/v1/models", nil, 401, ""},
+		{"no key to wake up", "GET", "/health", nil, 200, ""},
+		{"a wrong key", "GET", "/v1/models", []string{"Authorization", "Bearer sk-aigw-x"}, 401, "invalid_api_key"},
+		{"another program's key", "GET", "/v1/models", []string{"Authorization", "Bearer sk-1234"}, 401, "invalid_api_key"},
+		{"another scheme", "GET", "/v1/models", []string{"Authorization", "Basic " + keys[0]}, 401, ""},
+		{"alice", "GET", "/v1/models", []string{"Authorization", alice}, 200, ""},
+		{"alice, another header", "GET", "/v1/models", []string{"X-Api-Key", keys[0]}, 200, ""},
+		{"alice from a page", "GET", "/v1/models", []string{"Authorization", alice, "Origin", "https://page.test"}, 200, ""},
+		{"an unknown path", "GET", "/v1/responses", []string{"Authorization", alice}, 404, "unknown_url"},
+		{"GitLab's path", "POST", "/v2/code/completions", []string{"Authorization", alice}, 404, "unknown_url"},
+		{"a model of others", "POST", chat, []string{"Authorization", "Bearer " + keys[1]}, 400, "model_not_suitable"},
+		{"models of others", "GET", "/v1/models/tiny", []string{"Authorization", "Bearer " + keys[1]}, 404, "model_not_found"},
+	} {
+		got := s.Do(test.method, test.path, `{`+question+`}`, test.headers...)
+		if got.StatusCode != test.status {
+			t.Errorf("%s: %d %s", test.name, got.StatusCode, got.Text)
+		}
+		if got.StatusCode == 200 {
+			continue
+		}
+		if _, _, _, code := refusal(t, got); code != test.code {
+			t.Errorf("%s: %s", test.name, got.Text)
+		}
+	}
+	if got := s.Do("OPTIONS", chat, "", "Origin", "https://page.test", "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization"); got.StatusCode != 204 || got.Header.Get("Access-Control-Allow-Headers") != "authorization" {
+		t.Errorf("preflight: %d %v", got.StatusCode, got.Header)
+	}
+	s.Do("POST", chat, `{`+question+`}`, "Authorization", alice, "X-Request-ID", "r1")
+	if line := s.LogLine("r1"); line["api_key_name"] != "alice" || line["model_name"] != "tiny" {
+		t.Errorf("%v", line)
+	}
+	if strings.Contains(s.Log(), keys[0]) {
+		t.Error("the log holds a key")
+	}
+	if got := s.Do("POST", "/v2/code/completions", `{`); got.StatusCode == 404 {
+		t.Error("GitLab's door is shut")
+	}
+}
+
+func TestLimitsOfAKey(t *testing.T) {
+	s, keys := keyed(t, gateway.Options{}, apikeys.Key{Name: "alice", PerMinute: 2}, apikeys.Key{Name: "bob"})
+	ask := func(key string) gatewaytest.Answer {
+		return s.Do("POST", chat, `{`+question+`}`, "Authorization", "Bearer "+key)
+	}
+	for i, want := range []int{200, 200, 429} {
+		if got := ask(keys[0]); got.StatusCode != want {
+			t.Errorf("request %d: %d %s", i, got.StatusCode, got.Text)
+		} else if want == 429 {
+			if _, kind, _, code := refusal(t, got); kind != "rate_limit_error" || code != "rate_limit_exceeded" || got.Header.Get("Retry-After") == "" {
+				t.Errorf("%s %v", got.Text, got.Header)
+			}
+		}
+	}
+	if got := ask(keys[1]); got.StatusCode != 200 {
+		t.Errorf("bob: %d %s", got.StatusCode, got.Text)
+	}
+}
+
+// Without a key only this machine may ask, and no page of a stranger.
+func TestInsecure(t *testing.T) {
+	s := serve(t, open, answering("x"))
+	for name, test := range map[string]struct {
+		headers []string
+		status  int
+	}{
+		"any key":               {[]string{"Authorization", "Bearer whatever"}, 200},
+		"none":                  {nil, 200},
+		"a page of its own":     {[]string{"Origin", s.URL}, 200},
+		"a page of a stranger":  {[]string{"Origin", "https://evil.test"}, 403},
+		"a page of no origin":   {[]string{"Origin", "null"}, 403},
+		"a name of a stranger":  {[]string{"Host", "evil.test"}, 403},
+		"localhost":             {[]string{"Host", "localhost:80"}, 200},
+		"a key that is not one": {[]string{"Authorization", "Bearer sk-aigw-x"}, 401},
+	} {
+		if got := s.Do("GET", "/v1/models", "", test.headers...); got.StatusCode != test.status || got.Header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: %d %s", name, got.StatusCode, got.Text)
+		}
+	}
+}
+
+// No body ends the program, and every answer is JSON or a stream.
+func FuzzBodies(f *testing.F) {
+	f.Add(uint8(0), `{`+question+`,"stop":["x"],"response_format":{"type":"json_object"},"n":2}`)
+	f.Add(uint8(1), `{"prompt":[[1,2],[3]],"suffix":null,"seed":1,"stream":true}`)
+	f.Add(uint8(2), `{"prompt":"a","n_predict":0,"response_fields":["timings/prompt_n",""]}`)
+	f.Add(uint8(3), `{"input_prefix":"a","input_suffix":"b","input_extra":[{"text":"x"}],"t_max_predict_ms":1e300}`)
+	f.Add(uint8(4), `{"content":"\ud800","with_pieces":true}`)
+	f.Add(uint8(5), `{"tokens":[-1,2147483647]}`)
+	made, key, err := apikeys.New(apikeys.Key{Name: "fuzz"})
+	path := filepath.Join(f.TempDir(), apikeys.FileName)
+	if err == nil {
+		err = apikeys.Add(path, made)
+	}
+	ring, openErr := apikeys.Open(path)
+	if err := errors.Join(err, openErr); err != nil {
+		f.Fatal(err)
+	}
+	s := gateway.New(gateway.Options{APIKeys: ring, Logger: slog.New(slog.DiscardHandler)})
+	s.Ready(&serving.Model{Name: "m", Family: "f", Codec: &gatewaytest.Codec{}, Chat: &gatewaytest.Chat{}, Vocabulary: bytes{}, Generator: answering("x"), ContextSize: 512})
+	paths := []string{chat, completions, "/completion", "/infill", "/tokenize", "/detokenize", "/v1/embeddings"}
+	f.Fuzz(func(t *testing.T, which uint8, body string) {
+		r := httptest.NewRequest(http.MethodPost, paths[int(which)%len(paths)], strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+key)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code >= 500 || w.Code == 401 || w.Header().Get("Content-Type") == "application/json" && !json.Valid(w.Body.Bytes()) {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
