@@ -103,7 +103,7 @@ func (v *Vocabulary) newSampler(req Request) (*llama.Sampler, error) {
 	o := llama.SamplerOptions{
 		Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, MinP: s.MinP,
 		RepeatPenalty: s.RepeatPenalty, RepeatLastN: or(s.RepeatLastN, 64),
-		Grammar: req.Grammar, Ends: req.Stops.Tokens,
+		Grammar: req.Grammar, Choice: req.Choice, Ends: req.Stops.Tokens,
 	}
 	if s.Seed != nil {
 		o.Seed = *s.Seed

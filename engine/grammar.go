@@ -10,6 +10,9 @@ import (
 // number of requests at once.
 type Grammar = llama.Grammar
 
+// Weighted is a text that a generation with a grammar may choose, and what speaks for it besides the model.
+type Weighted = llama.Weighted
+
 // GrammarError says what is wrong with a grammar, and where.
 type GrammarError = llama.GrammarError
 

@@ -38,6 +38,8 @@ type Request struct {
 	// Grammar, unless nil, confines the text to what it derives: the generation ends by a stop token only
 	// where the text is complete, or where nothing may follow; a stop text or MaxTokens may still cut it.
 	Grammar *Grammar
+	// Choice weighs the texts that Grammar lets follow behind the first line of the text; see Weighted.
+	Choice []Weighted
 
 	trace func(models.Token) // tests see the ids; called under the engine's lock
 }

@@ -156,6 +156,18 @@ func (s *Server) Ready(models ...*serving.Model) {
 	s.state.Ready(counted...)
 }
 
+// WarmChat has the model for conversations compute what the turns of Duo Chat's agent begin with, when nobody else wants
+// anything of it. It is for a server that is ready, and returns when that is done or ctx ends. A failure is only logged.
+func (s *Server) WarmChat(ctx context.Context) {
+	m, err := s.state.Choose(serving.Chat, serving.Wanted{})
+	if err != nil {
+		return // there is none
+	}
+	if err := s.agent.Warm(ctx, m); err != nil && ctx.Err() == nil {
+		s.options.Logger.Info("the beginning of chats is not computed ahead", "model", m.DisplayName(), "reason", err)
+	}
+}
+
 // NoModel tells the server that it runs without a model.
 func (s *Server) NoModel() { s.state.NoModel() }
 

@@ -19,6 +19,7 @@ func (s *server) load(ctx context.Context) ([]*loaded, error) {
 	if len(files) == 0 {
 		s.gateway.NoModel()
 		s.ports.ready()
+		s.warmChat(ctx)
 		s.log.Warn("no model: the server answers health checks, and model endpoints 503. Name one with --model FILE")
 		return nil, nil
 	}
@@ -132,6 +133,7 @@ func (s *server) serve(ctx context.Context, all []*loaded) {
 	}
 	s.gateway.Ready(serves...)
 	s.ports.ready()
+	s.warmChat(ctx)
 	for _, m := range all {
 		s.announce(m)
 	}

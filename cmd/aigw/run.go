@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -60,6 +61,7 @@ func runFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "step-time", Usage: "how long a step may take while somebody's answer is being written", DefaultText: "100ms, 35ms with a GPU", EnvVars: []string{"AIGW_STEP_TIME"}},
 		&cli.DurationFlag{Name: "completion-time", Value: 2500 * time.Millisecond, Usage: "how long a completion that is not streamed is written; what there is by then is the answer (0: to its end)", EnvVars: []string{"AIGW_COMPLETION_TIME"}},
 		&cli.StringFlag{Name: "chat-grammar", Value: "auto", Usage: "keep turns of Duo Chat in the form that GitLab reads, by a grammar: auto, or off", EnvVars: []string{"AIGW_CHAT_GRAMMAR"}},
+		chatWarmupFlag(),
 		&cli.StringFlag{Name: "prompts", Usage: "`DIR` of prompts that replace and add to those of this program; see docs/prompts.md", EnvVars: []string{"AIGW_PROMPTS"}},
 		&cli.BoolFlag{Name: "strict-models", Usage: "refuse requests that name a model which is not loaded, instead of answering with the nearest that is", EnvVars: []string{"AIGW_STRICT_MODELS"}},
 		&cli.Int64Flag{Name: "max-body", Value: 10 << 20, Usage: "largest request body in `BYTES`", EnvVars: []string{"AIGW_MAX_BODY"}},
@@ -147,7 +149,8 @@ type server struct {
 	ports   *ports
 	url     string
 
-	reloader *reloader // nil: none
+	reloader *reloader      // nil: none
+	warming  sync.WaitGroup // see warmChat
 }
 
 // run serves until ctx ends or something fails, and puts everything away.
@@ -175,6 +178,8 @@ func (s *server) run(ctx context.Context) error {
 		}
 	}
 	docsEnded()
+	cancel(nil)
+	s.warming.Wait()
 	for _, m := range loaded {
 		failure = errors.Join(failure, m.engine.Close())
 	}
@@ -254,7 +259,7 @@ func checkRunFlags(c *cli.Context) error {
 	if n := c.Int("keep-prefixes"); n < 0 || n > 1<<16 {
 		return usagef("--keep-prefixes %d: from 0 to %d MiB", n, 1<<16)
 	}
-	if err := checkCalibrate(c); err != nil {
+	if err := errors.Join(checkCalibrate(c), checkChatWarmup(c)); err != nil {
 		return err
 	}
 	if _, err := engine.ParseSharing(c.String("kv-sharing")); err != nil {

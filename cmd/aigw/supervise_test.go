@@ -30,9 +30,10 @@ func TestMain(m *testing.M) {
 		stop()
 		os.Exit(code)
 	}
-	os.Setenv("AIGW_SUPERVISE", "off") // within a test there is only this process
-	os.Setenv("AIGW_CALIBRATE", "off") // tests do not depend on how fast this machine is at the moment
-	os.Setenv(asProgramVar, "1")       // what a test starts of this file is the program
+	os.Setenv("AIGW_SUPERVISE", "off")   // within a test there is only this process
+	os.Setenv("AIGW_CALIBRATE", "off")   // tests do not depend on how fast this machine is at the moment
+	os.Setenv("AIGW_CHAT_WARMUP", "off") // nothing but what a test asks for is computed
+	os.Setenv(asProgramVar, "1")         // what a test starts of this file is the program
 	state, err := os.MkdirTemp("", "aigw-state-")
 	if err != nil {
 		panic(err)

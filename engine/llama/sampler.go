@@ -30,6 +30,8 @@ type SamplerOptions struct {
 	// applied to the tokens that do. Ends are the tokens that end a complete text; nothing else does.
 	Grammar *Grammar
 	Ends    []Token
+	// Choice weighs what a text with a grammar goes on with behind its first line; see Weighted.
+	Choice []Weighted
 }
 
 // maxRepeatLastN bounds the memory of a sampler, 12 bytes for each.
@@ -75,7 +77,7 @@ func NewSampler(v *Vocab, o SamplerOptions) (*Sampler, error) {
 		code C.int32_t
 	)
 	if o.Grammar == nil {
-		code = C.aigw_sampler_new(C.int32_t(v.Size()), &options, nil, nil, nil, 0, &h, &cerr)
+		code = C.aigw_sampler_new(C.int32_t(v.Size()), &options, nil, nil, nil, 0, nil, &h, &cerr)
 	} else {
 		if !v.model.acquire() {
 			return nil, fmt.Errorf("make sampler: %w", ErrClosed)
@@ -83,9 +85,9 @@ func NewSampler(v *Vocab, o SamplerOptions) (*Sampler, error) {
 		defer v.model.release()
 		var pinner runtime.Pinner
 		defer pinner.Unpin()
-		grammar := o.Grammar.tables(&pinner)
+		grammar, choice := o.Grammar.tables(&pinner), choiceTables(o.Choice, &pinner)
 		code = C.aigw_sampler_new(C.int32_t(v.Size()), &options, v.model.h, &grammar,
-			(*C.int32_t)(unsafe.SliceData(o.Ends)), C.int32_t(len(o.Ends)), &h, &cerr)
+			(*C.int32_t)(unsafe.SliceData(o.Ends)), C.int32_t(len(o.Ends)), &choice, &h, &cerr)
 	}
 	if err := failure(code, &cerr); err != nil {
 		return nil, fmt.Errorf("make sampler: %w", err)
@@ -137,6 +139,9 @@ func (o SamplerOptions) defaults() (SamplerOptions, error) {
 	}
 	if o.RepeatLastN < 0 || o.RepeatLastN > maxRepeatLastN {
 		return o, fmt.Errorf("%w: repeat_last_n is %d, need 0 to %d", ErrSamplerOptions, o.RepeatLastN, maxRepeatLastN)
+	}
+	if err := checkChoice(o.Choice); err != nil {
+		return o, err
 	}
 	if o.TopP == 0 {
 		o.TopP = 1

@@ -179,9 +179,19 @@ typedef struct {
 	uint32_t seed;
 } aigw_sampler_options;
 
-// m and g are NULL without a grammar. ends are the tokens that may end the grammar's text.
+// Texts between which the text of a grammar chooses behind its first line: text i is chars[ends[i - 1]] to
+// chars[ends[i] - 1], characters of Unicode, and weights[i] is added to the logarithm of its odds.
+typedef struct {
+	const uint32_t *chars;
+	const int32_t *ends;
+	const float *weights;
+	int32_t n;
+} aigw_choice;
+
+// m and g are NULL without a grammar. ends are the tokens that may end the grammar's text. choice->n may be 0.
 int32_t aigw_sampler_new(int32_t n_vocab, const aigw_sampler_options *o, aigw_model *m, const aigw_grammar *g,
-                         const int32_t *ends, int32_t n_ends, aigw_sampler **out, aigw_error *err);
+                         const int32_t *ends, int32_t n_ends, const aigw_choice *choice, aigw_sampler **out,
+                         aigw_error *err);
 void aigw_sampler_free(aigw_sampler *s);
 void aigw_sampler_accept(aigw_sampler *s, const int32_t *tokens, int32_t n);
 // Draws from logits that belong to no context. *row: what became of it, AIGW_ROW_.

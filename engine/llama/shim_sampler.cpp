@@ -1,5 +1,5 @@
 // Choosing the next token from a row of logits.
-#include "shim_grammar.h"
+#include "shim_choice.h"
 
 #include <algorithm>
 #include <cmath>
@@ -72,6 +72,7 @@ struct aigw_sampler {
 	// The grammar is asked about the token that the others choose, and searches the vocabulary only when
 	// it rejects that one.
 	std::unique_ptr<aigw::grammar_state> grammar;
+	std::unique_ptr<aigw::choice_state> choice; // only with a grammar
 	sampler_ptr top_p, min_p, temperature, dist; // those that do something
 
 	aigw_sampler(int32_t n_vocab, const aigw_sampler_options &o)
@@ -266,6 +267,30 @@ class penalized {
 	float *logits;
 };
 
+// weighted lowers the logits of tokens that lead to texts of less weight while it lives.
+class weighted {
+  public:
+	weighted(aigw_sampler *s, float *logits) : logits(logits) {
+		if (!s->choice || !s->choice->open()) return;
+		for (int32_t t = 0; t < s->n_vocab; t++) {
+			const float loss = s->choice->loss(t);
+			if (loss == 0) continue;
+			original.push_back({t, logits[t]});
+			logits[t] += loss;
+		}
+	}
+	~weighted() {
+		for (const auto &[token, logit] : original) logits[token] = logit;
+	}
+	weighted(const weighted &) = delete;
+	weighted &operator=(const weighted &) = delete;
+	bool changed() const { return !original.empty(); }
+
+  private:
+	float *logits;
+	std::vector<std::pair<int32_t, float>> original;
+};
+
 } // namespace
 
 namespace aigw {
@@ -276,8 +301,9 @@ int8_t sample(aigw_sampler *s, float *logits, llama_token_data *candidates, int3
 	if (row.nan || std::isinf(row.max)) return AIGW_ROW_BAD;
 	{
 		penalized scope(s, logits);
+		weighted leaning(s, logits);
 		if (s->greedy) {
-			if (!s->recent.entries().empty()) row = summarize(logits, n);
+			if (!s->recent.entries().empty() || leaning.changed()) row = summarize(logits, n);
 			*token = row.argmax;
 		} else {
 			llama_token_data_array array = candidates_of(s, logits, candidates);
@@ -292,18 +318,21 @@ int8_t sample(aigw_sampler *s, float *logits, llama_token_data *candidates, int3
 	}
 	s->recent.accept(*token);
 	if (s->grammar) s->grammar->accept(*token);
+	if (s->choice) s->choice->accept(*token);
 	return AIGW_ROW_DRAWN;
 }
 
 } // namespace aigw
 
 int32_t aigw_sampler_new(int32_t n_vocab, const aigw_sampler_options *o, aigw_model *m, const aigw_grammar *g,
-                         const int32_t *ends, int32_t n_ends, aigw_sampler **out, aigw_error *err) {
+                         const int32_t *ends, int32_t n_ends, const aigw_choice *choice, aigw_sampler **out,
+                         aigw_error *err) {
 	return aigw::guard(err, [&]() -> int32_t {
 		std::unique_ptr<aigw_sampler> s(new aigw_sampler(n_vocab, *o));
 		if (g) {
 			std::call_once(m->pieces_made, [m] { m->pieces = std::make_shared<const aigw::vocab_pieces>(m->vocab); });
 			s->grammar.reset(new aigw::grammar_state(*g, m->pieces, ends, n_ends));
+			if (choice && choice->n > 0) s->choice.reset(new aigw::choice_state(*choice, m->pieces));
 		}
 		*out = s.release();
 		aigw::live.samplers++;

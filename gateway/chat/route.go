@@ -64,11 +64,15 @@ func (room *Room) Invoke(c *gin.Context) {
 		return
 	}
 	params := p.Params.settled()
-	asked, err := room.conversations.Ask(conversation.Question{
+	question := conversation.Question{
 		Wanted:   p.wanted(),
 		Messages: p.Messages, MaxTokens: int(params.MaxTokens), Temperature: params.Temperature, Stops: params.Stops,
 		Class: engine.Chat, Feature: conversation.DuoChat,
-	})
+	}
+	if cited := newCitations(p.Messages); cited != nil {
+		question.Filter = cited
+	}
+	asked, err := room.conversations.Ask(question)
 	if err != nil {
 		wire.Failure(c, err)
 		return

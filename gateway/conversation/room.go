@@ -57,6 +57,9 @@ func New(o Options) *Room { return &Room{o} }
 type Question struct {
 	Wanted   serving.Wanted
 	Messages []models.Message // a last one of the assistant is continued
+	// Alike is another conversation that begins as many do that are to come: what the prompts of both have in common stays in
+	// the model's cache longest. Empty: nothing does.
+	Alike []models.Message
 	// MaxTokens is the longest answer; models with a small context give shorter ones.
 	MaxTokens int
 	// Temperature replaces the model's own; nil keeps it.
@@ -65,11 +68,23 @@ type Question struct {
 	Stops []string
 	// Grammar confines the answer; nil does not.
 	Grammar *engine.Grammar
-	Class   engine.Class
+	// Choice weighs what the grammar lets follow behind the first line.
+	Choice []engine.Weighted
+	Class  engine.Class
+	// Filter changes the answer on its way; nil does not. It belongs to this question.
+	Filter Filter
 	// Feature is GitLab's feature category, for metrics.
 	Feature string
 	// Failure answers where nothing could be generated; nil is wire.Failure.
 	Failure func(*gin.Context, error)
+}
+
+// Filter changes an answer piece by piece.
+type Filter interface {
+	// Write takes a piece and returns what can be passed on.
+	Write(piece string) string
+	// Rest returns what was held back, when the answer has ended.
+	Rest() string
 }
 
 // RefusesCustomModel answers a request that names a self-hosted model where those are switched off.
@@ -118,7 +133,9 @@ func (room *Room) Ask(q Question) (*Asked, error) {
 	if err != nil {
 		return nil, err
 	}
-	return room.asked(q, model, prompt, answer), nil
+	asked := room.asked(q, model, prompt, answer)
+	asked.work.Keep = inCommon(model, prompt, q.Alike)
+	return asked, nil
 }
 
 // AskText has a text continued by a model that was made for code only. Of q the messages count for nothing.
@@ -171,7 +188,8 @@ func excess(messages []models.Message, first, keep int, e *models.TooLongError) 
 
 func (room *Room) asked(q Question, model *serving.Model, prompt models.Prompt, answer int) *Asked {
 	work := engine.Request{
-		Prompt: prompt.Tokens, MaxTokens: answer, Sampling: prompt.Sampling, Stops: prompt.Stops, Class: q.Class, Grammar: q.Grammar,
+		Prompt: prompt.Tokens, MaxTokens: answer, Sampling: prompt.Sampling, Stops: prompt.Stops, Class: q.Class,
+		Grammar: q.Grammar, Choice: q.Choice,
 	}
 	if q.Temperature != nil {
 		work.Sampling.Temperature = float32(*q.Temperature)
@@ -209,8 +227,18 @@ func (a *Asked) Generate(c *gin.Context, streaming bool, emit func(string) error
 		if streaming {
 			late.Reset(limit)
 		}
+		if a.q.Filter != nil {
+			if piece = a.q.Filter.Write(piece); piece == "" {
+				return nil
+			}
+		}
 		return emit(piece)
 	})
+	if a.q.Filter != nil && err == nil {
+		if rest := a.q.Filter.Rest(); rest != "" {
+			err = emit(rest)
+		}
+	}
 	failed = err != nil && c.Request.Context().Err() == nil
 	asked := 0
 	for _, m := range a.q.Messages {

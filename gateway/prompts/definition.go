@@ -213,3 +213,20 @@ func (p *Prompt) render(inputs map[string]string) ([]models.Message, error) {
 	}
 	return out, nil
 }
+
+// alike is the conversation with other inputs in the place of these: what both begin with is the prompt's own text.
+func (p *Prompt) alike(inputs map[string]string) []models.Message {
+	others := make(map[string]string, len(inputs))
+	for name, text := range inputs {
+		if text != "" {
+			others[name] = "\u2026" // an ellipsis: hardly any input begins with it
+		} else {
+			others[name] = ""
+		}
+	}
+	messages, err := p.render(others)
+	if err != nil {
+		return nil // these inputs were rendered; others are shorter
+	}
+	return messages
+}

@@ -59,7 +59,7 @@ func (room *Room) Invoke(c *gin.Context) {
 		return
 	}
 	question := conversation.Question{
-		Wanted: request.Model.Wanted(), Messages: messages, MaxTokens: prompt.maxTokens, Temperature: prompt.temperature, Stops: prompt.stops,
+		Wanted: request.Model.Wanted(), Messages: messages, Alike: prompt.alike(inputs), MaxTokens: prompt.maxTokens, Temperature: prompt.temperature, Stops: prompt.stops,
 		Grammar: prompt.reader.grammar(inputs), Class: engine.Chat, Feature: feature(id), Failure: fail,
 	}
 	if id == modelCheck {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/template"
 
+	"aigw/engine"
 	"aigw/models"
 )
 
@@ -55,8 +56,9 @@ var (
 
 // turn is a request as messages to a model.
 type turn struct {
-	messages []models.Message // system, conversation, the beginning of the answer
-	last     int              // how many at the end belong to this turn: they are never left out
+	messages []models.Message  // system, conversation, the beginning of the answer
+	choice   []engine.Weighted // between the tools and an answer
+	last     int               // how many at the end belong to this turn: they are never left out
 }
 
 // newTurn lays out a request.
@@ -69,7 +71,8 @@ func newTurn(b body, offered []tool) (turn, error) {
 	if n := len(history); n == 0 || history[n-1].Role != models.User {
 		return turn{}, errNotTheUser
 	}
-	t := turn{messages: []models.Message{{Role: models.System, Content: systemMessage(offered, b.Unavailable)}}, last: 2}
+	found := evident(history[len(history)-1], steps, offered)
+	t := turn{choice: choice(history, steps, found, offered), messages: []models.Message{{Role: models.System, Content: systemMessage(offered, b.Unavailable)}}, last: 2}
 	for _, m := range history {
 		switch m.Role {
 		case models.System:
@@ -80,8 +83,14 @@ func newTurn(b body, offered []tool) (turn, error) {
 			t.messages = append(t.messages, models.Message{Role: models.Assistant, Content: m.Content})
 		}
 	}
+	t.messages[len(t.messages)-1].Content += note(found)
 	t.messages = append(t.messages, models.Message{Role: models.Assistant, Content: begun(steps)})
 	return t, nil
+}
+
+// alike is what the turns of all conversations with the same tools begin with.
+func (t turn) alike() []models.Message {
+	return []models.Message{t.messages[0], {Role: models.User}}
 }
 
 // begun is how the answer begins: with what was done in this turn.

@@ -98,7 +98,7 @@ func (room *Room) run(c *gin.Context, request body, offered []tool) {
 		return
 	}
 	question := conversation.Question{
-		Wanted: request.Model.Wanted(), Messages: t.messages, MaxTokens: maxTokens, Temperature: &temperature, Stops: []string{stopText},
+		Wanted: request.Model.Wanted(), Messages: t.messages, Alike: t.alike(), MaxTokens: maxTokens, Temperature: &temperature, Stops: []string{stopText},
 		Class: engine.Chat, Feature: conversation.DuoChat,
 	}
 	if room.confine {
@@ -106,6 +106,7 @@ func (room *Room) run(c *gin.Context, request body, offered []tool) {
 			wire.Failure(c, err)
 			return
 		}
+		question.Choice = t.choice
 	}
 	asked, err := room.conversations.AskFitting(question, 1, t.last)
 	if err != nil {
