@@ -27,6 +27,11 @@ type Calibration struct {
 	file string
 }
 
+// Measured reports whether the machine had time to measure anything; otherwise the defaults are taken.
+func (c *Calibration) Measured() bool {
+	return len(c.Results) > 0 && c.Results[0].Failed != errSlow.Error()
+}
+
 // String is one line for people.
 func (c *Calibration) String() string {
 	if c == nil {
@@ -62,7 +67,7 @@ func (o Options) calibrateOnce(ctx context.Context, m *llama.Model, base llama.C
 		return nil, err
 	}
 	c.When = time.Now().UTC().Truncate(time.Second)
-	if c.Results[0].Failed == errSlow.Error() {
+	if !c.Measured() {
 		log.Info("this machine was too slow or too busy to measure anything; defaults are taken, and the next start tries again", "seconds", time.Since(began).Round(time.Second).Seconds())
 		return c, nil
 	}

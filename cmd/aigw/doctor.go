@@ -78,9 +78,11 @@ func checks(c *cli.Context) []doctor.Check {
 		{Name: "clock", Run: p.clock},
 		{Name: "keys", Run: p.keys},
 		{Name: "ports", Run: p.ports},
+		{Name: "docs-index", Run: p.docsIndex},
 		{Name: "model", Run: p.model},
 		{Name: "memory", Run: p.memory},
 		{Name: "load", Run: p.load},
+		{Name: "calibration", Run: p.calibration},
 		{Name: "sample-token", Run: p.sampleToken},
 		{Name: "completion", Run: p.completion},
 	}

@@ -31,7 +31,9 @@ type patient struct {
 	there   time.Time // the time at GitLab; zero: unknown
 	asked   error     // of asking GitLab for anything
 	models  *modelSet
-	running *clinic // the gateway that is asked; nil: none
+	unfit   bool      // the models do not fit: loading them is not tried
+	loaded  []*loaded // here; nil: none
+	running *clinic   // the gateway that is asked; nil: none
 }
 
 func (p *patient) settings(context.Context) doctor.Result {

@@ -62,11 +62,13 @@ func (p *patient) memory(context.Context) doctor.Result {
 		o.Parallel, o.Batch = p.cli.Int("parallel"), p.cli.Int("batch")
 		options = append(options, o)
 		if err := tryModel(p.cli, slog.New(slog.DiscardHandler), m); err != nil {
+			p.unfit = true
 			return doctor.Bad(err.Error(), "a file that llama.cpp can load", "aigw models inspect FILE says more")
 		}
 	}
 	plans, err := placeModels(p.cli, slog.New(slog.DiscardHandler), options)
 	if err != nil {
+		p.unfit = true
 		return doctor.Bad(err.Error(), "memory for the models with these settings", "use the setting that is named, or a machine with more memory")
 	}
 	available, err := engine.Available()
@@ -86,8 +88,11 @@ func (p *patient) load(ctx context.Context) doctor.Result {
 	if url := p.cli.String("url"); url != "" {
 		return p.visit(ctx, url)
 	}
-	if p.models == nil {
+	switch {
+	case p.models == nil:
 		return doctor.Off("no model was found")
+	case p.unfit:
+		return doctor.Off("it is not tried, see memory")
 	}
 	began := time.Now()
 	if err := p.open(ctx); err != nil {
@@ -141,7 +146,32 @@ func (p *patient) open(ctx context.Context) error {
 		err = errors.Join(err, p.running.close())
 		p.running = nil
 	}
+	p.loaded = loaded
 	return err
+}
+
+// calibration is what the machine decided of the settings that were left open, and with what.
+func (p *patient) calibration(context.Context) doctor.Result {
+	switch {
+	case p.cli.String("url") != "":
+		return doctor.Off("--url: the gateway's log says it, as \"measured\"")
+	case p.loaded == nil:
+		return doctor.Off("no model was loaded")
+	}
+	var found []string
+	for _, m := range p.loaded {
+		c := m.engine.Plan().Calibration
+		switch {
+		case c == nil:
+			found = append(found, m.file.name+": nothing was left open to measure")
+		case !c.Measured():
+			return doctor.Suspect(m.file.name+": "+c.String(), "a machine that is quiet enough for some seconds",
+				"start again when nothing else computes, or choose with --flash-attn and --threads")
+		default:
+			found = append(found, fmt.Sprintf("%s: %s (%s)", m.file.name, c.Chosen, c))
+		}
+	}
+	return doctor.Fine("%s", strings.Join(found, "; "))
 }
 
 // visit asks a gateway that runs whether it is ready.

@@ -9,11 +9,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"aigw/cmd/aigw/doctor"
+	"aigw/engine"
 	"aigw/internal/testmodel"
 )
 
@@ -128,6 +130,10 @@ func TestDoctorFindsEachFault(t *testing.T) {
 		{"no keys", []string{"AIGW_GITLAB_URL", empty.URL}, nil, "keys", "GitLab"},
 		{"a bad file of keys", nil, []string{"--jwks-file", blocked}, "keys", "/oauth/discovery/keys"},
 		{"the port is taken", nil, []string{"--listen", busy.Addr().String()}, "ports", "--url"},
+		{"more memory than there is", nil, []string{"--model", model, "--ctx", tooMuchContext(t)}, "memory", "it fits"},
+		{"no index of documentation", nil, []string{"--docs", "/nowhere/docs.index"}, "docs-index", "aigw docs index DIR"},
+		{"a folder that is no index", nil, []string{"--docs", t.TempDir()}, "docs-index", "no index of aigw"},
+		{"a damaged index", nil, []string{"--docs", damagedIndex(t)}, "docs-index", "is damaged"},
 		{"no such model", nil, []string{"--model", "/nowhere/x.gguf"}, "model", "/nowhere/x.gguf"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -138,7 +144,7 @@ func TestDoctorFindsEachFault(t *testing.T) {
 			}
 			// Where the model is not the matter it is not loaded: it costs a second each time.
 			args := test.args
-			if test.red != "" && test.red != "model" {
+			if test.red != "" && test.red != "model" && test.red != "memory" {
 				args = append([]string{"--url", stubGateway(t)}, args...)
 			}
 			if test.red == "ports" {
@@ -173,6 +179,44 @@ func TestDoctorFindsEachFault(t *testing.T) {
 			t.Errorf("%+v %+v", r, results["keys"])
 		}
 	})
+}
+
+// tooMuchContext is a context for which this machine has no memory: a cell of the small model's cache takes 23 kB.
+func tooMuchContext(t *testing.T) string {
+	t.Helper()
+	available, err := engine.Available()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strconv.FormatUint(available.Bytes/23_040*5/4, 10)
+}
+
+// damagedIndex is an index of documentation in which one byte has changed.
+func damagedIndex(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "docs.index")
+	pages := t.TempDir()
+	writeAll(t, map[string]string{filepath.Join(pages, "a.md"): "# Tokens\n\nHow tokens are made.\n"})
+	if code, _, stderr := call(t, "docs", "index", pages, "-o", dir); code != 0 {
+		t.Fatal(stderr)
+	}
+	changed := ""
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || changed != "" || filepath.Ext(path) != ".zap" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		text[len(text)/2] ^= 1
+		changed = path
+		return os.WriteFile(path, text, 0o600)
+	})
+	if err != nil || changed == "" {
+		t.Fatalf("%q: %v", changed, err)
+	}
+	return dir
 }
 
 // keyFolder holds a key, k.pem.
