@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -198,7 +199,7 @@ func (x *Index) search(ctx context.Context, question string, n int, w *weights) 
 
 // rarest keeps the concepts that say most, where there are more than can be searched for in time.
 func (x *Index) rarest(ctx context.Context, all []concept) ([]concept, error) {
-	if len(all) <= 2*maxConcepts {
+	if len(all) <= maxConcepts {
 		return all, nil
 	}
 	type counted struct {
@@ -207,38 +208,43 @@ func (x *Index) rarest(ctx context.Context, all []concept) ([]concept, error) {
 	}
 	list := make([]counted, 0, len(all))
 	for _, c := range all {
-		if c.pair {
-			continue
+		n, err := x.count(ctx, &c)
+		if err != nil {
+			return nil, err
 		}
-		df := uint64(0)
-		for _, field := range []string{fieldBody, fieldCode} {
-			postings, err := x.reader.TermFieldReader(ctx, []byte(c.term), field, false, false, false)
-			if err != nil {
-				return nil, err
-			}
-			df = max(df, postings.Count())
-			if err := postings.Close(); err != nil {
-				return nil, err
-			}
-		}
-		if df > 0 {
-			list = append(list, counted{c, c.weight * inverse(len(x.places), int(df))})
+		if n > 0 {
+			list = append(list, counted{c, c.weight * inverse(len(x.places), n)})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b counted) int {
-		switch {
-		case a.value > b.value:
-			return -1
-		case a.value < b.value:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(list, func(a, b counted) int { return cmp.Compare(b.value, a.value) })
 	out := make([]concept, 0, maxConcepts)
 	for _, c := range list[:min(maxConcepts, len(list))] {
 		out = append(out, c.concept)
 	}
 	return out, nil
+}
+
+// count returns in how many passages a concept's term is, about.
+func (x *Index) count(ctx context.Context, c *concept) (int, error) {
+	if p := x.recent.get(c.term); p != nil {
+		return max(len(p.passages), len(p.pages)), nil
+	}
+	fields := []string{fieldBody, fieldCode}
+	if c.pair {
+		fields = []string{fieldPairs}
+	}
+	n := uint64(0)
+	for _, field := range fields {
+		postings, err := x.reader.TermFieldReader(ctx, []byte(c.term), field, false, false, false)
+		if err != nil {
+			return 0, err
+		}
+		n = max(n, postings.Count())
+		if err := postings.Close(); err != nil {
+			return 0, err
+		}
+	}
+	return int(n), nil
 }
 
 // passage reads what is stored of a passage.

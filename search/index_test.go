@@ -109,7 +109,7 @@ func TestDamagedIndex(t *testing.T) {
 			return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(`{"format":99}`), 0o600)
 		}, "format 99"},
 		"no files": {func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(`{"format":1}`), 0o600)
+			return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(`{"format":2}`), 0o600)
 		}, "names no files"},
 		"file missing": {func(dir string) error { return os.RemoveAll(filepath.Join(dir, "passages")) }, "damaged"},
 		"cut off":      {func(dir string) error { return os.Truncate(filepath.Join(dir, "passages", "store", "root.bolt"), 100) }, "bytes instead of"},

@@ -14,7 +14,7 @@ import (
 )
 
 // format is the layout of an index. One of another number is refused: it is quickly built again.
-const format = 1
+const format = 2
 
 const (
 	manifestFile = "manifest.json"

@@ -7,6 +7,10 @@ import (
 	index "github.com/blevesearch/bleve_index_api"
 )
 
+// maxSlips is for how many unknown words of one question near spellings are looked for, as each
+// takes a walk through the dictionary. A question of more is no slip.
+const maxSlips = 20
+
 // nearby returns the words of the index that a word, which is not in it, may be a slip of: those
 // within one edit, the most frequent first. Short words and numbers have too many neighbours.
 func (x *Index) nearby(term string, w *weights) []weighted {

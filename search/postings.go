@@ -84,6 +84,9 @@ func (x *Index) find(ctx context.Context, s *scratch, term string, pair bool, w 
 		return nil, err
 	}
 	if len(p.pages) == 0 && !pair {
+		if s.slips++; s.slips > maxSlips {
+			return p, nil
+		}
 		p.near = x.nearby(term, w)
 	}
 	x.recent.keep(term, p)

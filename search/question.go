@@ -13,8 +13,9 @@ import (
 const (
 	maxQuestionBytes = 16 << 10
 	maxQuestionWords = 400
-	// maxConcepts is how many concepts are searched for, the rarest first.
-	maxConcepts = 20
+	// maxConcepts is how many concepts are searched for, the rarest of a longer question. Much fewer
+	// are not enough: the rarest words of a story are not the ones that it is about.
+	maxConcepts = 100
 )
 
 // concept is one thing that a question asks for: a word, and what stands for it.

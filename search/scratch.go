@@ -13,6 +13,7 @@ type scratch struct {
 	best              []hit     // by page: its best passage; score is 0 where it has none
 	passages, pages   []uint32  // with a tf
 	hitDocs, hitPages []uint32  // with a score
+	slips             int       // words without postings so far
 
 	summed, summedPages []occurrence
 }
@@ -40,7 +41,7 @@ func (s *scratch) free() {
 	for _, p := range s.hitPages {
 		s.pageScore[p], s.covered[p] = 0, 0
 	}
-	s.hitDocs, s.hitPages = s.hitDocs[:0], s.hitPages[:0]
+	s.hitDocs, s.hitPages, s.slips = s.hitDocs[:0], s.hitPages[:0], 0
 	scratches.Put(s)
 }
 

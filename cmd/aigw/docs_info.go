@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -81,19 +82,39 @@ func printIndex(c *cli.Context, info indexInfo) error {
 	}
 	fmt.Fprintf(w, "built\t%s by aigw %s, format %d\n", info.Created.Format(time.RFC3339), info.Builder, info.Format)
 	fmt.Fprintf(w, "holds\t%d pages, %d passages\n", info.Pages, info.Passages)
-	var licences []string
 	for _, collection := range info.Collections {
-		name := collection.Name
-		if name == "" {
-			name = "pages"
-		}
-		fmt.Fprintf(w, "%s\t%d pages, %d passages, from %s\n", name, collection.Pages, collection.Passages, collection.From)
-		if line := name + ", licence" + "\t" + collection.Licence; collection.Licence != "" && !slices.Contains(licences, line) {
-			licences = append(licences, line)
-		}
+		fmt.Fprintf(w, "%s\t%d pages, %d passages, from %s\n", collectionName(collection), collection.Pages, collection.Passages, collection.From)
 	}
-	for _, line := range licences {
-		fmt.Fprintf(w, "%s; cut into passages here\n", line)
+	for _, line := range licenceLines(info.Collections) {
+		fmt.Fprintf(w, "licence\t%s\n", line)
 	}
 	return w.Flush()
+}
+
+func collectionName(c search.CollectionInfo) string {
+	if c.Name == "" {
+		return "pages"
+	}
+	return c.Name
+}
+
+// licenceLines say whose the pages are, as their licences ask of who passes them on.
+func licenceLines(collections []search.CollectionInfo) []string {
+	var lines []string
+	names := map[string][]string{} // by licence
+	for _, c := range collections {
+		if c.Licence == "" {
+			continue
+		}
+		if names[c.Licence] == nil {
+			lines = append(lines, c.Licence)
+		}
+		if name := collectionName(c); !slices.Contains(names[c.Licence], name) {
+			names[c.Licence] = append(names[c.Licence], name)
+		}
+	}
+	for i, licence := range lines {
+		lines[i] = strings.Join(names[licence], ", ") + ": " + licence + "; cut into passages here"
+	}
+	return lines
 }

@@ -55,34 +55,45 @@ func plainShortcodes(text string) string {
 			out.WriteString(line)
 			continue
 		}
-		if hidden == "" && (introduced.MatchString(trimmed) || detailLine.MatchString(trimmed)) {
+		// Looking for a word first saves most of the regular expressions' time.
+		if hidden == "" && (strings.Contains(trimmed, "GitLab ") && introduced.MatchString(trimmed) || strings.Contains(trimmed, ":") && detailLine.MatchString(trimmed)) {
 			continue
 		}
-		if m := githubAlert.FindStringSubmatch(line); m != nil && hidden == "" {
-			line = strings.TrimRight(m[1]+"**"+strings.ToLower(m[2])+"** "+m[3], " ") + "\n"
+		if hidden == "" && strings.Contains(line, "[!") {
+			line = plainAlert(line)
 		}
 		if strings.Contains(line, "{{") {
 			line, hidden = replaceShortcodes(line, hidden, lines[i+1:])
 		} else if hidden != "" {
 			continue
 		}
-		out.WriteString(badge.ReplaceAllString(line, ""))
+		if strings.Contains(line, "**(") {
+			line = badge.ReplaceAllString(line, "")
+		}
+		out.WriteString(line)
 	}
 	return out.String()
 }
 
+func plainAlert(line string) string {
+	m := githubAlert.FindStringSubmatch(line)
+	if m == nil {
+		return line
+	}
+	return strings.TrimRight(m[1]+"**"+strings.ToLower(m[2])+"** "+m[3], " ") + "\n"
+}
+
 // fenceOf returns the fence that a line opens a code block with.
 func fenceOf(trimmed string) string {
-	for _, mark := range []string{"`", "~"} {
-		if strings.HasPrefix(trimmed, strings.Repeat(mark, 3)) {
-			n := len(trimmed) - len(strings.TrimLeft(trimmed, mark))
-			if mark == "`" && strings.Contains(trimmed[n:], "`") {
-				return "" // code in a line
-			}
-			return trimmed[:n]
-		}
+	if !strings.HasPrefix(trimmed, "```") && !strings.HasPrefix(trimmed, "~~~") {
+		return ""
 	}
-	return ""
+	mark := trimmed[:1]
+	n := len(trimmed) - len(strings.TrimLeft(trimmed, mark))
+	if mark == "`" && strings.Contains(trimmed[n:], "`") {
+		return "" // code in a line
+	}
+	return trimmed[:n]
 }
 
 // replaceShortcodes returns a line without its shortcodes, and which shortcode's contents are
