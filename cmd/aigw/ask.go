@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -35,8 +36,9 @@ func askCommand() *cli.Command {
 			"without " + docsVariable + ", the program's own documentation is searched.\n\n" +
 			"Examples:\n" +
 			"  aigw ask --model mistral.gguf --docs docs.index \"How do I protect a branch?\"\n" +
-			"  aigw ask --model mistral.gguf --docs docs.index --json \"What is a group access token?\"",
-		Flags: append(answerFlags(),
+			"  aigw ask --model mistral.gguf --docs docs.index --json \"What is a group access token?\"\n" +
+			"  aigw ask --url https://aigw.example.com:5052 --token-file token.txt \"What is a group access token?\"",
+		Flags: append(append(answerFlags(), remoteFlags()...),
 			&cli.StringFlag{Name: "docs", Usage: "`INDEX` to search", DefaultText: "$" + docsVariable + ", or the program's own pages", TakesFile: true},
 			&cli.IntFlag{Name: "k", Value: 3, Usage: "most passages that the model is given"},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON object when the answer is complete"},
@@ -59,8 +61,31 @@ func askCommand() *cli.Command {
 	}
 }
 
-// askDocs finds passages, and has the model answer from as many of them as fit.
+// answerer has a conversation continued, and leaves out what does not fit. A loaded model and a running gateway are answerers.
+type answerer interface {
+	answer(ctx context.Context, c *cli.Context, messages []models.Message, shorten func([]models.Message) ([]models.Message, bool), emit func(string) error) error
+}
+
+// askDocs finds passages, and has a model answer from as many of them as fit: one of its own, or that of a running gateway,
+// which then searches its own documentation.
 func askDocs(c *cli.Context, question string) error {
+	r, err := askedRemote(c)
+	if err != nil {
+		return err
+	}
+	if r != nil {
+		if err := checkRemoteAnswer(c); err != nil {
+			return err
+		}
+		if c.IsSet("docs") {
+			return usagef("--docs and --url exclude each other: with --url the gateway's documentation is searched")
+		}
+		found, err := r.search(c.Context, question, c.Int("k"))
+		if err != nil {
+			return err
+		}
+		return answerFrom(c, r, question, found)
+	}
 	index, err := openDocs(c.Context, docsDir(c, "docs"))
 	if err != nil {
 		return err
@@ -75,6 +100,11 @@ func askDocs(c *cli.Context, question string) error {
 		return err
 	}
 	defer m.close()
+	return answerFrom(c, m, question, found)
+}
+
+// answerFrom prints an answer that is based on passages.
+func answerFrom(c *cli.Context, m answerer, question string, found []search.Passage) error {
 	given := found
 	shorten := func([]models.Message) ([]models.Message, bool) {
 		if len(given) == 0 {
@@ -84,7 +114,7 @@ func askDocs(c *cli.Context, question string) error {
 		return fromPassages(question, given), true
 	}
 	var answer strings.Builder
-	err = m.answer(c.Context, c, fromPassages(question, given), shorten, func(piece string) error {
+	err := m.answer(c.Context, c, fromPassages(question, given), shorten, func(piece string) error {
 		answer.WriteString(piece)
 		if c.Bool("json") {
 			return nil

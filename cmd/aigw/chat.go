@@ -23,8 +23,9 @@ func chatCommand() *cli.Command {
 			"conversation is longer than the model's context, its oldest messages are left out.\n\n" +
 			"Examples:\n" +
 			"  aigw chat --model mistral.gguf\n" +
-			"  echo 'What is a mutex?' | aigw chat --model mistral.gguf --temperature 0",
-		Flags: append(answerFlags(),
+			"  echo 'What is a mutex?' | aigw chat --model mistral.gguf --temperature 0\n" +
+			"  aigw chat --url http://127.0.0.1:5052 --key test.pem    # as GitLab Duo Chat, with the gateway's documentation",
+		Flags: append(append(answerFlags(), remoteFlags()...),
 			&cli.StringFlag{Name: "system", Usage: "`TEXT` that tells the model how to behave"},
 		),
 		OnUsageError: onUsageError,
@@ -32,22 +33,36 @@ func chatCommand() *cli.Command {
 			if c.NArg() > 0 {
 				return usagef("messages are read from the input; see aigw chat --help")
 			}
+			if r, err := askedRemote(c); err != nil {
+				return err
+			} else if r != nil {
+				for _, name := range []string{"system", "max-tokens", "temperature"} {
+					if c.IsSet(name) {
+						return usagef("--%s is the gateway's own with --url", name)
+					}
+				}
+				return converse(c, c.App.Reader, nil, func(messages []models.Message, emit func(string) error) error {
+					return r.chat(c.Context, messages, emit)
+				})
+			}
 			m, err := loadForAnswers(c)
 			if err != nil {
 				return err
 			}
 			defer m.close()
-			return m.converse(c, c.App.Reader)
+			var rules []models.Message
+			if text := c.String("system"); text != "" {
+				rules = []models.Message{{Role: models.System, Content: text}}
+			}
+			return converse(c, c.App.Reader, rules, func(messages []models.Message, emit func(string) error) error {
+				return m.answer(c.Context, c, messages, withoutOldest(len(rules)), emit)
+			})
 		},
 	}
 }
 
-// converse answers line after line.
-func (l *loaded) converse(c *cli.Context, in io.Reader) error {
-	var rules []models.Message
-	if text := c.String("system"); text != "" {
-		rules = []models.Message{{Role: models.System, Content: text}}
-	}
+// converse answers line after line. A conversation begins with the rules.
+func converse(c *cli.Context, in io.Reader, rules []models.Message, reply func(messages []models.Message, emit func(string) error) error) error {
 	conversation := rules
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, mostQuestion)
@@ -65,7 +80,7 @@ func (l *loaded) converse(c *cli.Context, in io.Reader) error {
 		default:
 			conversation = append(conversation, models.Message{Role: models.User, Content: text})
 			var answer strings.Builder
-			err := l.answer(c.Context, c, conversation, withoutOldest(len(rules)), func(piece string) error {
+			err := reply(conversation, func(piece string) error {
 				answer.WriteString(piece)
 				_, err := io.WriteString(c.App.Writer, piece)
 				return err

@@ -23,9 +23,10 @@ func completeCommand() *cli.Command {
 			"The suggestion is printed as it is decoded.\n\n" +
 			"Examples:\n" +
 			"  aigw complete --model codestral.gguf main.go:12\n" +
-			"  aigw complete --model codestral.gguf --max-tokens 32 main.go:12:5",
-		Flags: append(modelFlags(),
-			&cli.IntFlag{Name: "max-tokens", Value: completionTokens, Usage: "most tokens of the suggestion"},
+			"  aigw complete --model codestral.gguf --max-tokens 32 main.go:12:5\n" +
+			"  aigw complete --url http://127.0.0.1:5052 --key test.pem main.go:12:5",
+		Flags: append(append(modelFlags(), remoteFlags()...),
+			&cli.IntFlag{Name: "max-tokens", Value: completionTokens, Usage: "most tokens of the suggestion; with --url the gateway decides"},
 		),
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
@@ -51,6 +52,18 @@ func complete(c *cli.Context, code models.Code) error {
 	if want < 1 {
 		return usagef("--max-tokens %d: at least 1 is needed", want)
 	}
+	write := func(text string) error {
+		_, err := io.WriteString(c.App.Writer, text)
+		return err
+	}
+	if r, err := askedRemote(c); err != nil {
+		return err
+	} else if r != nil {
+		if err := r.complete(c.Context, code, write); err != nil {
+			return err
+		}
+		return printLine(c.App.Writer, "")
+	}
 	m, err := loadModel(c)
 	if err != nil {
 		return err
@@ -62,10 +75,7 @@ func complete(c *cli.Context, code models.Code) error {
 	}
 	_, err = m.engine.Generate(c.Context, engine.Request{
 		Prompt: prompt.Tokens, MaxTokens: want, Sampling: prompt.Sampling, Stops: prompt.Stops,
-	}, func(text string) error {
-		_, err := io.WriteString(c.App.Writer, text)
-		return err
-	})
+	}, write)
 	fmt.Fprintln(c.App.Writer)
 	return err
 }

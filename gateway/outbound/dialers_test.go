@@ -15,6 +15,7 @@ import (
 var dialers = map[string][]string{
 	"gateway/outbound/client.go":    {"the one way to other machines"},
 	"cmd/aigw/doctor_model.go":      {"aigw doctor asks the gateway of --url, or its own"},
+	"cmd/aigw/remote.go":            {"aigw complete, chat and ask ask the gateway of --url"},
 	"cmd/aigw/health.go":            {"asks the gateway on this machine"},
 	"cmd/aigw/authoptions.go":       {"looks up the name of --listen"},
 	"gateway/gatewaytest/server.go": {"for tests"},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"aigw/engine"
 	"aigw/gateway/grammar"
@@ -44,6 +45,9 @@ func questions(n int) (out []question) {
 	return out
 }
 
+// places is how many turns are taken at a time: more are faster on the whole, up to a point.
+const places = 8
+
 // realModel is the real test model.
 type realModel struct {
 	engine *engine.Engine
@@ -62,7 +66,7 @@ func loadReal(t *testing.T) realModel {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.Load(t.Context(), engine.Options{Model: path, Overrides: what.Overrides, Context: 8192})
+	e, err := engine.Load(t.Context(), engine.Options{Model: path, Overrides: what.Overrides, Context: 8192, Parallel: places, MaxWait: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,19 +154,19 @@ func TestTurnsOfASmallModel(t *testing.T) {
 		directs, direct       int
 		freelyReadable, alike int
 	)
-	places := make(chan struct{}, 8) // more at a time are faster on the whole, up to a point
+	free := make(chan struct{}, places)
 	for _, q := range questions(n) {
 		turn, err := newTurn(body{Messages: []message{{Role: models.User, Content: q.text}}}, tools)
 		if err != nil {
 			t.Fatal(err)
 		}
 		wg.Go(func() {
-			places <- struct{}{}
-			defer func() { <-places }()
+			free <- struct{}{}
+			defer func() { <-free }()
 			got, text := m.take(t, turn, g)
-			free, freeText := unreadable, ""
+			alone, aloneText := unreadable, ""
 			if compare {
-				free, freeText = m.take(t, turn, nil)
+				alone, aloneText = m.take(t, turn, nil)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -184,12 +188,12 @@ func TestTurnsOfASmallModel(t *testing.T) {
 					right++
 				}
 			}
-			if free != unreadable {
+			if alone != unreadable {
 				freelyReadable++
-				if free == got {
+				if alone == got {
 					alike++
 				} else {
-					t.Logf("%q: %s with the grammar, %s without: %q, %q", q.text, got, free, text, freeText)
+					t.Logf("%q: %s with the grammar, %s without: %q, %q", q.text, got, alone, text, aloneText)
 				}
 			}
 		})

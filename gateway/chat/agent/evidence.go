@@ -13,8 +13,8 @@ import (
 // prefers that name whatever is asked. What a question refers to can be read from the question itself, because GitLab writes
 // references in fixed ways (section 9.7 of the wire contract): #7 is an issue wherever it stands. What is read there is used twice:
 //
-//  1. The last message of the person ends with a note that says what it refers to and which tool reads that.
-//  2. Where a turn chooses between its tools and an answer, the tool that the note names gets a head start over
+//  1. Behind the last message of the person stands a note with the turn that would fit.
+//  2. Where a turn chooses between its tools and an answer, the tool that it proposes gets a head start over
 //     the others (engine.Weighted). A model that is surer than the head start chooses what it likes: a large one, which has
 //     understood the question, nearly always is.
 //
@@ -37,7 +37,7 @@ const longestShown = 200
 type evidence struct {
 	tool   string
 	weight float32
-	why    string // for the note: what the question refers to
+	why    string // the thought that leads to the tool; empty if that is not certain
 }
 
 // reference is how a kind of resource is referred to.
@@ -96,7 +96,7 @@ func evident(question message, steps []step, offered []tool) []evidence {
 		asks, feature := howTo.MatchString(text), ofGitLab.MatchString(text)
 		switch {
 		case gitLab.MatchString(text) && (asks || feature), asks && feature:
-			found = append(found, evidence{documentation, strong, "asks about a feature of GitLab"})
+			found = append(found, evidence{documentation, strong, "The question is about a feature of GitLab, which " + documentation + " explains."})
 		case feature:
 			found = append(found, evidence{documentation, weak, ""})
 		}
@@ -113,28 +113,74 @@ func referred(text string) []evidence {
 			if r.tool == "issue_reader" && strings.Contains(at, "/groups/") {
 				continue // a work item of a group is an epic
 			}
-			if len(at) > longestShown {
-				at = "that it names"
-			}
-			found = append(found, evidence{r.tool, strong, "refers to the " + r.called + " " + at})
+			found = append(found, evidence{r.tool, strong, "The question is about " + r.describe(at) + ", which " + r.tool + " reads."})
 		}
 	}
 	return found
+}
+
+// describe names a resource as the question does.
+func (r reference) describe(at string) string {
+	switch word, _, spaced := strings.Cut(at, " "); {
+	case len(at) > longestShown:
+		return "one " + r.called
+	case spaced && !strings.ContainsAny(word, "/#&!@"):
+		return at // "this epic", "issue 7"
+	}
+	return "the " + r.called + " " + at
 }
 
 func used(steps []step, tool string) bool {
 	return slices.ContainsFunc(steps, func(s step) bool { return toolName(s.Tool) == tool })
 }
 
-// note tells the model what was found; empty if that is nothing certain.
-func note(found []evidence) string {
+// note proposes turns to the model, in the form in which it is to write one: a small model goes on as a text before it went on.
+// It is empty where nothing certain was found.
+func note(question string, found []evidence) string {
 	var b strings.Builder
 	for _, e := range found {
-		if e.why != "" {
-			b.WriteString("\n(The question " + e.why + ". Action: " + e.tool + ")")
+		if e.why == "" {
+			continue
+		}
+		if b.Len() == 0 {
+			b.WriteString("\n\nIf a tool is needed, this may fit:")
+		}
+		b.WriteString("\nThought: " + e.why + "\nAction: " + e.tool)
+		if input := inputFor(e.tool, question); input != "" {
+			b.WriteString("\nAction Input: " + input)
 		}
 	}
 	return b.String()
+}
+
+const (
+	longestInput = 300 // of a proposed input, in bytes; the grammar's is as long
+	mostWords    = 8   // of those that documentation is searched for
+)
+
+var (
+	wordForm = regexp.MustCompile(`[\pL\pN]+(?:[._/-][\pL\pN]+)*`)
+	// smallWords say nothing about what is asked.
+	smallWords = strings.Fields("a an the of for to in on at by with from and or is are was were be do does did can could may should would will have has " +
+		"i we you it its my our your me us this that these those there how what which where when why who if not please gitlab git lab")
+)
+
+// inputFor is what a tool would be asked: the question itself, or for a search its words.
+func inputFor(tool, question string) string {
+	question = strings.Join(strings.Fields(question), " ")
+	if tool == documentation {
+		var words []string
+		for _, w := range wordForm.FindAllString(question[:min(len(question), 10*longestInput)], -1) {
+			if len(words) < mostWords && !slices.Contains(smallWords, strings.ToLower(w)) {
+				words = append(words, w)
+			}
+		}
+		question = strings.Join(words, " ")
+	}
+	if len(question) > longestInput {
+		return ""
+	}
+	return question
 }
 
 // choice weighs the beginnings of a turn's second line. Where nothing speaks for a tool, the readers have nothing that they could read:

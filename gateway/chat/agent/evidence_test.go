@@ -53,6 +53,22 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
+// A note proposes a whole turn, whose input is the question or, for a search, its words.
+func TestNotes(t *testing.T) {
+	for _, test := range []struct{ question, want string }{
+		{"What does\n!31  change?", "\n\nIf a tool is needed, this may fit:\nThought: The question is about the merge request !31, which merge_request_reader reads.\nAction: merge_request_reader\nAction Input: What does !31 change?"},
+		{"How do I protect a branch in GitLab?", "\n\nIf a tool is needed, this may fit:\nThought: The question is about a feature of GitLab, which gitlab_documentation explains.\nAction: gitlab_documentation\nAction Input: protect branch"},
+		{strings.Repeat("Is #7 done? ", 40), "\n\nIf a tool is needed, this may fit:\nThought: The question is about the issue #7, which issue_reader reads.\nAction: issue_reader"},
+		{"Who owns this epic?", "\n\nIf a tool is needed, this may fit:\nThought: The question is about this epic, which epic_reader reads.\nAction: epic_reader\nAction Input: Who owns this epic?"},
+		{"Hello!", ""},
+		{"the branch", ""}, // weak evidence is not told
+	} {
+		if got := note(test.question, evident(message{Content: test.question}, nil, tools)); got != test.want {
+			t.Errorf("%q: %q", test.question, got)
+		}
+	}
+}
+
 // weights of a choice, by the text.
 func weights(history []message, steps []step, offered []tool) map[string]float32 {
 	out := map[string]float32{}
@@ -94,7 +110,7 @@ func FuzzEvidence(f *testing.F) {
 	f.Add("What does !31 change in a/b#7 and https://x/-/issues/9?")
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, e := range evident(message{Content: text}, nil, tools) {
-			if !offers(tools, e.tool) || e.weight <= 0 || strings.Contains(note([]evidence{e}), "\n\n") {
+			if !offers(tools, e.tool) || e.weight <= 0 || strings.Count(note(text, []evidence{e}), "\n") > 5 {
 				t.Errorf("%q: %+v", text, e)
 			}
 		}

@@ -83,7 +83,7 @@ func newTurn(b body, offered []tool) (turn, error) {
 			t.messages = append(t.messages, models.Message{Role: models.Assistant, Content: m.Content})
 		}
 	}
-	t.messages[len(t.messages)-1].Content += note(found)
+	t.messages[len(t.messages)-1].Content += note(history[len(history)-1].Content, found)
 	t.messages = append(t.messages, models.Message{Role: models.Assistant, Content: begun(steps)})
 	return t, nil
 }
