@@ -107,7 +107,7 @@ func ForChat(r Recognition, tok Tokenizer, template Template) (ChatCodec, error)
 		c.layout = deepSeekChat{enc, r.start(), r.chatMark("<|EOT|>")}
 	case ByTemplate:
 		if template == nil {
-			return nil, &Refusal{File: r.file, Found: "this model is used with the chat template in its file", Do: "this program was built without a template engine; set the family of this model"}
+			return nil, &Refusal{File: r.file, Found: "this model is used with the chat template in its file", Do: "this program was built without a template engine; set the family of this model (--family)"}
 		}
 		c.layout = newTemplateChat(r, enc, r.startFor(tok), template)
 	default:

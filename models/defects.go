@@ -150,7 +150,7 @@ func (d *detective) checkPre() {
 		d.r.Overrides = append(d.r.Overrides, Override{keyPre, known.pre})
 		d.r.Tokenizer.Pre = known.pre
 	case d.v.pre == "":
-		d.defect(Refused, keyPre, "set the family of this model, or "+doConvertAgain,
+		d.defect(Refused, keyPre, "set the family of this model (--family), or "+doConvertAgain,
 			"is missing, and no known family tells how text is split")
 	}
 }

@@ -71,7 +71,7 @@ func (d *detective) qwen() (Family, string) {
 		return QwenCoder, fmt.Sprintf("%s, architecture qwen2, %s is %q", pieces, n.source, clip(n.text))
 	}
 	d.noFIM = "general Qwen models have fill-in-the-middle tokens and were not trained on them; " +
-		"if this is Qwen2.5-Coder, set the family of this model to qwen2.5-coder"
+		"if this is Qwen2.5-Coder, set the family of this model to qwen2.5-coder (--family)"
 	return Qwen, pieces + ", no name says coder"
 }
 
@@ -84,7 +84,7 @@ func (d *detective) starCoder1() (Family, string) {
 		return StarCoder, fmt.Sprintf("%s, %s is %q", pieces, n.source, clip(n.text))
 	}
 	d.noFIM = "this model has StarCoder's fill-in-the-middle tokens, and nothing says that it was trained on them; " +
-		"if it was, set the family of this model to starcoder"
+		"if it was, set the family of this model to starcoder (--family)"
 	return Generic, pieces + ", no name says code"
 }
 
@@ -109,7 +109,7 @@ func (d *detective) mistralV3() (Family, string) {
 	case Mistral:
 		return Mistral, fmt.Sprintf("%s, %s is %q", shape, n.source, clip(n.text))
 	}
-	d.noFIM = "this file could be Codestral or Mistral, which differ only by name; set the family of this model"
+	d.noFIM = "this file could be Codestral or Mistral, which differ only by name; set the family of this model (--family)"
 	return Mistral, shape + ", no name says codestral"
 }
 

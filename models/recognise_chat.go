@@ -22,7 +22,7 @@ func (d *detective) decideChat() {
 	case format == NoChat && d.r.Template != "":
 		format = ByTemplate
 	case format == ByTemplate && d.r.Template == "", format == NoChat:
-		d.r.NoChat = "the file has no chat template; set the family of this model"
+		d.r.NoChat = "the file has no chat template; set the family of this model (--family)"
 	}
 	if d.r.NoChat != "" {
 		d.note("no chat: %s", d.r.NoChat)

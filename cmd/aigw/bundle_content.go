@@ -18,6 +18,7 @@ import (
 
 	"aigw/bundle"
 	"aigw/engine"
+	"aigw/models"
 	"aigw/models/store"
 
 	"github.com/urfave/cli/v2"
@@ -150,7 +151,7 @@ func (b *bundleContent) addModel(c *cli.Context, arg string) error {
 	if err != nil {
 		return err
 	}
-	m, err := recognise(file)
+	m, err := recognise(file, models.Operator{})
 	if err != nil {
 		return err
 	}

@@ -68,6 +68,7 @@ func inspectCommand() *cli.Command {
 			"  aigw models inspect codestral.gguf\n" +
 			"  aigw models inspect --json codellama-00001-of-00002.gguf\n" +
 			"  aigw models inspect --ctx 16384 --parallel 16 mistral    # what memory that would take\n" +
+			"  aigw models inspect --family codestral model.gguf        # where the file does not tell\n" +
 			"  aigw models inspect --no-plan codestral.gguf             # the header alone",
 		Flags: append(planFlags(), storeFlag(),
 			&cli.BoolFlag{Name: "no-plan", Usage: "leave out the memory plan"},
@@ -80,11 +81,15 @@ func inspectCommand() *cli.Command {
 			if err := checkModelFlags(c); err != nil {
 				return err
 			}
-			path, _, err := findModel(c, c.Args().First())
+			path, stored, err := findModel(c, c.Args().First())
 			if err != nil {
 				return err
 			}
-			m, err := recognise(path)
+			said, err := familyOf(c, path, stored)
+			if err != nil {
+				return err
+			}
+			m, err := recognise(path, said)
 			if err != nil {
 				return err
 			}

@@ -17,7 +17,7 @@ import (
 
 // planFlags are the settings of run that decide about memory.
 func planFlags() []cli.Flag {
-	keep := map[string]bool{"ctx": true, "gpu-layers": true, "flash-attn": true, "cache-type-k": true, "cache-type-v": true, "backend-dir": true}
+	keep := map[string]bool{"ctx": true, "gpu-layers": true, "flash-attn": true, "cache-type-k": true, "cache-type-v": true, "backend-dir": true, "family": true}
 	var out []cli.Flag
 	for _, f := range modelFlags() {
 		if keep[f.Names()[0]] {
@@ -46,11 +46,13 @@ func planInChild(c *cli.Context, m *modelFile) (*planned, error) {
 	args := []string{"models", "plan"}
 	for _, f := range planFlags() {
 		name := f.Names()[0]
-		args = append(args, fmt.Sprintf("--%s=%v", name, c.Value(name)))
+		if name != "family" {
+			args = append(args, fmt.Sprintf("--%s=%v", name, c.Value(name)))
+		}
 	}
 	ctx, cancel := context.WithTimeout(c.Context, planTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, append(args, m.path)...)
+	cmd := exec.CommandContext(ctx, program, append(args, "--family", familyText(m.said), m.path)...)
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &said, time.Second
 	if err := cmd.Run(); err != nil {
@@ -78,7 +80,11 @@ func planCommand() *cli.Command {
 			if err := checkModelFlags(c); err != nil {
 				return err
 			}
-			m, err := recognise(c.Args().First())
+			said, err := familyOf(c, c.Args().First())
+			if err != nil {
+				return err
+			}
+			m, err := recognise(c.Args().First(), said)
 			if err != nil {
 				return err
 			}

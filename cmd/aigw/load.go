@@ -22,6 +22,7 @@ func modelFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.GenericFlag{Name: "model", Aliases: []string{"m"}, Value: &modelArgs{}, Usage: "GGUF `FILE`, or the first file of a split set, or the name of a stored model; [NAME=]FILE gives it a name", EnvVars: []string{"AIGW_MODEL"}},
 		storeFlag(),
+		familyFlag(),
 		&cli.IntFlag{Name: "ctx", Usage: "tokens of all requests together; 0 is what the model was trained for, at most 8192", EnvVars: []string{"AIGW_CTX"}},
 		&cli.IntFlag{Name: "threads", Usage: "CPU threads; 0 is as many as this process may use", EnvVars: []string{"AIGW_THREADS"}},
 		&cli.StringFlag{Name: "gpu-layers", Value: "auto", Usage: "layers to keep on the GPU: a number, all, or auto: as many as its free memory holds", EnvVars: []string{"AIGW_GPU_LAYERS"}},
@@ -41,6 +42,7 @@ type modelFile struct {
 	path  string
 	size  int64 // of all parts
 	what  models.Recognition
+	said  models.Operator // of it, by the operator
 	// aliases are other names that it answers to.
 	aliases []string
 }
@@ -64,7 +66,11 @@ func openNamed(c *cli.Context, arg string) (*modelFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := recognise(path)
+	said, err := familyOf(c, path, name, stored)
+	if err != nil {
+		return nil, err
+	}
+	m, err := recognise(path, said)
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +81,8 @@ func openNamed(c *cli.Context, arg string) (*modelFile, error) {
 	return m, nil
 }
 
-// recognise reads a file's header and says what model it is.
-func recognise(path string) (*modelFile, error) {
+// recognise reads a file's header and says what model it is, as far as the operator has not said it.
+func recognise(path string, said models.Operator) (*modelFile, error) {
 	f, err := gguf.Open(path)
 	if err != nil {
 		return nil, err
@@ -85,12 +91,12 @@ func recognise(path string) (*modelFile, error) {
 	if err := models.Check(f); err != nil {
 		return nil, err
 	}
-	what, err := models.Recognise(f)
+	what, err := models.RecogniseAs(f, said)
 	if err != nil {
 		return nil, err
 	}
 	// general.name is often a folder's name or a hash; people know the file.
-	return &modelFile{name: strings.TrimSuffix(filepath.Base(path), ".gguf"), path: f.Path, size: f.Size(), what: what}, nil
+	return &modelFile{name: stem(path), path: f.Path, size: f.Size(), what: what, said: said}, nil
 }
 
 // splitName reads [NAME=]FILE. A file that exists is a file, whatever is in its name.

@@ -40,7 +40,11 @@ func (s *modelSet) readFolder(c *cli.Context, log *slog.Logger) (map[string]stri
 		}
 		files++
 		path := filepath.Join(dir, e.Name())
-		m, err := recognise(path)
+		said, err := familyOf(c, path, laterPart.ReplaceAllString(stem(path), ""))
+		if err != nil {
+			return nil, err
+		}
+		m, err := recognise(path, said)
 		if err == nil {
 			err = m.what.Err(path)
 		}

@@ -65,6 +65,9 @@ func chooseModels(c *cli.Context, log *slog.Logger) (*modelSet, error) {
 		}
 	}
 	s.alias(c, aliases)
+	if err := s.checkFamilies(c); err != nil {
+		return nil, err
+	}
 	if err := s.checkNames(); err != nil {
 		return nil, err
 	}

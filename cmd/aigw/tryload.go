@@ -38,6 +38,7 @@ func tryCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "threads"},
 			&cli.StringFlag{Name: "backend-dir"},
+			familyFlag(),
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
@@ -52,7 +53,11 @@ func tryCommand() *cli.Command {
 				return err
 			}
 			defer f.Close()
-			what, err := models.Recognise(f)
+			said, err := familyOf(c, f.Path)
+			if err != nil {
+				return err
+			}
+			what, err := models.RecogniseAs(f, said)
 			if err != nil {
 				return err
 			}
@@ -108,7 +113,7 @@ func tryInChild(c *cli.Context, m *modelFile) (verdict, error) {
 	limit := tryTime(m.size)
 	ctx, cancel := context.WithTimeout(c.Context, limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "models", "try", "--threads", fmt.Sprint(c.Int("threads")), "--backend-dir", c.String("backend-dir"), m.path)
+	cmd := exec.CommandContext(ctx, program, "models", "try", "--threads", fmt.Sprint(c.Int("threads")), "--backend-dir", c.String("backend-dir"), "--family", familyText(m.said), m.path)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // it must not outlive this process
@@ -174,6 +179,9 @@ func knownVerdict(c *cli.Context, m *modelFile) (record, error) {
 		return record{}, err
 	}
 	r := record{build: fmt.Sprintf("aigw %s, llama.cpp %s, ggml %s, %s", version, info.Llama, info.GGML, info.Linkage)}
+	if m.said.Family != "" { // it decides about what llama.cpp is told
+		r.build += ", family " + familyText(m.said)
+	}
 	dir := stateDir(c)
 	if dir == "" {
 		return r, nil

@@ -44,8 +44,9 @@ type Keys interface {
 
 // Verifier implements auth.Verifier. It may be used concurrently.
 type Verifier struct {
-	options Options
-	good    *lru.Cache[[sha256.Size]byte, good]
+	options   Options
+	good      *lru.Cache[[sha256.Size]byte, good]
+	strangers *strangers
 }
 
 var _ auth.Verifier = (*Verifier)(nil)
@@ -65,7 +66,7 @@ func New(o Options) *Verifier {
 	if err != nil {
 		panic(err) // only a size below one
 	}
-	return &Verifier{options: o, good: cache}
+	return &Verifier{options: o, good: cache, strangers: newStrangers()}
 }
 
 // Verify returns what a token claims. Its error says which token it was by issuer, key and times,
@@ -85,15 +86,23 @@ func (v *Verifier) Verify(ctx context.Context, token string) (auth.Claims, error
 	if v.options.SkipSignature {
 		return v.unsigned(token)
 	}
+	version := v.options.Keys.Keys().Version
+	if err := v.strangers.known(id, version, v.options.now()); err != nil {
+		return auth.Claims{}, err
+	}
 	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return auth.Claims{}, fmt.Errorf("no JSON Web Token with algorithm RS256: %w", err)
 	}
 	keyID := signed.Signatures[0].Header.KeyID
-	set, payload, verified := v.check(ctx, signed, keyID)
-	if !verified {
+	set, payload, err := v.check(ctx, signed, keyID)
+	if err != nil {
 		c, _ := parseClaims(signed.UnsafePayloadWithoutVerification()) // only for the message
-		return auth.Claims{}, v.explain(c, keyID, errSignature)
+		err = v.explain(c, keyID, err)
+		if len(set.ByID(keyID)) > 0 && ctx.Err() == nil {
+			v.strangers.remember(id, set.Version, v.options.now(), err)
+		}
+		return auth.Claims{}, err
 	}
 	c, err := parseClaims(payload)
 	if err == nil {
@@ -106,23 +115,35 @@ func (v *Verifier) Verify(ctx context.Context, token string) (auth.Claims, error
 	return c.principal(), nil
 }
 
-// check tries the known keys and, if the token's is not among them, asks for new ones.
-func (v *Verifier) check(ctx context.Context, signed *jose.JSONWebSignature, keyID string) (*keyring.Set, []byte, bool) {
+// check tries the known keys and, if the token's is not among them, asks for new ones. Its error is
+// errSignature, or that of ctx.
+func (v *Verifier) check(ctx context.Context, signed *jose.JSONWebSignature, keyID string) (*keyring.Set, []byte, error) {
 	set := v.options.Keys.Keys()
-	if payload, ok := tryAll(set, signed, keyID); ok {
-		return set, payload, true
-	}
-	if len(set.ByID(keyID)) > 0 {
-		return set, nil, false
+	payload, err := v.try(ctx, set, signed, keyID)
+	if err == nil || len(set.ByID(keyID)) > 0 {
+		return set, payload, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, refreshWait)
 	defer cancel()
 	if !v.options.Keys.Refresh(ctx, keyID) {
-		return set, nil, false
+		return set, nil, err
 	}
 	set = v.options.Keys.Keys()
-	payload, ok := tryAll(set, signed, keyID)
-	return set, payload, ok
+	payload, err = v.try(ctx, set, signed, keyID)
+	return set, payload, err
+}
+
+// try is tryAll when it has its turn.
+func (v *Verifier) try(ctx context.Context, set *keyring.Set, signed *jose.JSONWebSignature, keyID string) ([]byte, error) {
+	done, err := v.strangers.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if payload, ok := tryAll(set, signed, keyID); ok {
+		return payload, nil
+	}
+	return nil, errSignature
 }
 
 // tryAll tries the keys with the token's id, then all others: an id need not match.
