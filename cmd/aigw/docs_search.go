@@ -21,6 +21,7 @@ func docsSearchCommand() *cli.Command {
 		Usage:     "find the passages that answer a question",
 		ArgsUsage: "QUERY",
 		Description: "Without --index, and without " + docsVariable + ", the program's own documentation is searched.\n\n" +
+			"Links to GitLab's own help pages are complete where " + gitlabURLVar + " is set.\n\n" +
 			"Examples:\n" +
 			"  aigw docs search \"how do I mask a variable\" --index docs.index\n" +
 			"  aigw docs search CI_COMMIT_REF_NAME --index docs.index -k 3 --json",
@@ -75,8 +76,11 @@ func printPassages(c *cli.Context, question string, found []search.Passage) erro
 	}
 	for i, p := range found {
 		where := p.URL
-		if where == "" {
+		switch {
+		case where == "":
 			where = p.Page
+		case strings.HasPrefix(where, "/"): // a help page of the GitLab that the server would link to
+			where = helpBase(textEnv(gitlabURLVar, "")) + where
 		}
 		heading := strings.Join(append([]string{p.Title}, p.Headings...), " > ")
 		if err := printLine(c.App.Writer, "%d. %s  (%.1f)\n   %s\n%s\n", i+1, printable(heading), p.Score, printable(where), mark(excerpt(question, printable(p.Content)))); err != nil {

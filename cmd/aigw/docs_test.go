@@ -77,6 +77,25 @@ func TestDocsIndexSearchInfo(t *testing.T) {
 	}
 }
 
+// People see why a passage was found, and a link that they can follow; pages cannot steer the terminal.
+func TestDocsSearchForPeople(t *testing.T) {
+	t.Setenv(gitlabURLVar, "https://gitlab.example.com/")
+	index := filepath.Join(t.TempDir(), "docs.index")
+	if code, _, stderr := call(t, "docs", "index", docsFolder(t), "-o", index); code != 0 {
+		t.Fatal(stderr)
+	}
+	if code, stdout, _ := call(t, "docs", "search", "make a key", "--index", index); code != 0 || !strings.Contains(stdout, "\n   https://gitlab.example.com/help/user/ssh#make-a-key\n") {
+		t.Errorf("code %d, %q", code, stdout)
+	}
+	if got := highlighted("ssh keys", "Your SSH key."); got != "Your \x1b[1mSSH\x1b[0m \x1b[1mkey\x1b[0m." {
+		t.Errorf("highlighted %q", got)
+	}
+	long := strings.Repeat("nothing here\n", 30) + "the key is made here\n" + strings.Repeat("nor here\n", 30)
+	if got := excerpt("make a key", long); !strings.Contains(got, "the key is made here") || strings.Count(got, "\n") > 9 {
+		t.Errorf("excerpt %q", got)
+	}
+}
+
 // Without any index the program's own pages answer.
 func TestDocsOfTheProgramItself(t *testing.T) {
 	t.Setenv(docsVariable, "")
