@@ -46,6 +46,11 @@ func (b *benchmark) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if b.wants("grammar") {
+		if err := b.compareGrammar(ctx); err != nil {
+			return err
+		}
+	}
 	if b.wantsServers() {
 		if err := b.compareServers(ctx); err != nil {
 			return err
@@ -155,6 +160,19 @@ func (b *benchmark) commands() ([]command, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.wants("chat") {
+		server2, err := json.Marshal(newServerChat([]message{{"user", anyPrompt}}, chatAnswerTokens))
+		if err != nil {
+			return nil, err
+		}
+		gateway2, err := json.Marshal(newGatewayChat([]message{{"user", anyPrompt}}, chatAnswerTokens))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found,
+			command{"llama-server is asked, chat", "POST /v1/chat/completions " + string(server2)},
+			command{"aigw is asked, chat", "POST " + chatPath + " " + string(gateway2)})
+	}
 	return append(found,
 		command{"llama-server", quoted(server)},
 		command{"llama-server is asked", "POST /completion " + string(server1)},
@@ -247,6 +265,8 @@ func (b *benchmark) compareServers(ctx context.Context) error {
 		{"stream", &streamScenario{rivals: both}},
 		{"latency", &latencyScenario{rivals: both}},
 		{"crowd", &crowdScenario{rivals: both}},
+		{"chat", &chatScenario{rivals: both, people: 1}},
+		{"chat", &chatScenario{rivals: both, people: crowd}},
 	}
 	for _, s := range scenarios {
 		if !b.wants(s.name) {

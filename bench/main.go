@@ -82,7 +82,7 @@ type options struct {
 }
 
 // scenarioNames are what -only understands, in the order in which they run.
-var scenarioNames = []string{"engine", "busy", "speculation", "stream", "latency", "crowd"}
+var scenarioNames = []string{"engine", "busy", "speculation", "grammar", "stream", "latency", "crowd", "chat"}
 
 // parseFlags writes the help that -help asks for to help; errors are the caller's to print.
 func parseFlags(args []string, help io.Writer) (options, error) {
@@ -150,5 +150,5 @@ func (o options) wantsEngine() bool { return o.wants("engine") || o.wants("busy"
 
 // wantsServers says whether any scenario needs both servers.
 func (o options) wantsServers() bool {
-	return o.wants("stream") || o.wants("latency") || o.wants("crowd")
+	return o.wants("stream") || o.wants("latency") || o.wants("crowd") || o.wants("chat")
 }

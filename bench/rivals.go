@@ -19,6 +19,8 @@ const (
 	latencyPrompts     = 20_000
 	crowdPrompts       = 30_000
 	speculationPrompts = 40_000
+	grammarPrompts     = 50_000
+	chatPrompts        = 60_000
 )
 
 // warmUp lets both sides answer once, and makes sure that they read the same prompt: equal text
