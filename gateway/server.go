@@ -156,6 +156,12 @@ func (s *Server) Ready(models ...*serving.Model) {
 	s.state.Ready(counted...)
 }
 
+// SetEmbedding tells the server which model computes embeddings, before it is ready.
+func (s *Server) SetEmbedding(m *serving.EmbeddingModel) {
+	s.metrics.KnowModel(m.Name)
+	s.state.SetEmbedding(m)
+}
+
 // WarmChat has the model for conversations compute what the turns of Duo Chat's agent begin with, when nobody else wants
 // anything of it. It is for a server that is ready, and returns when that is done or ctx ends. A failure is only logged.
 func (s *Server) WarmChat(ctx context.Context) {

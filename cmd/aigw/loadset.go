@@ -16,6 +16,9 @@ import (
 // order uses disk and processor together.
 func (s *server) load(ctx context.Context) ([]*loaded, error) {
 	files := s.models.files
+	if err := s.loadEmbedder(ctx); err != nil {
+		return nil, err
+	}
 	if len(files) == 0 {
 		s.gateway.NoModel()
 		s.ports.ready()
@@ -77,8 +80,8 @@ func (s *server) prepare() ([]engine.Options, error) {
 		s.gateway.Loading(s.models.label(), done)
 		shown.set(float32(done))
 	})
-	var turn sync.Locker
-	if len(files) > 1 {
+	turn := s.turn
+	if len(files) > 1 && turn == nil {
 		turn = &sync.Mutex{}
 	}
 	for i, m := range files {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,7 +44,7 @@ func (r *running) ask(path, body string, into any) {
 
 // The door on the real model.
 func TestRunAnswersOpenAI(t *testing.T) {
-	r := start(t, "--model", "smol="+testmodel.Path(t), "--ctx", "4096", "--openai-insecure", "--inference-timeout", "10m") // whatever else the machine does
+	r := start(t, "--model", "smol="+testmodel.Path(t), "--embedding-model", "embed="+testmodel.Tiny(t, testmodel.Encoder), "--ctx", "4096", "--openai-insecure", "--inference-timeout", "10m") // whatever else the machine does
 	r.wait("ready", func() bool { return r.get("/health") == http.StatusOK })
 
 	const talk = `"messages":[{"role":"user","content":"What is the capital of France?"}],"temperature":0,"max_tokens":12`
@@ -141,6 +142,15 @@ func TestRunAnswersOpenAI(t *testing.T) {
 			if got.status != http.StatusOK || !strings.Contains(got.text, body.want) {
 				t.Errorf("%s: %d %s", body.of, got.status, got.text)
 			}
+		}
+	})
+	t.Run("embeddings", func(t *testing.T) {
+		var a struct {
+			Data []struct{ Embedding []float64 }
+		}
+		r.ask("/v1/embeddings", `{"model":"embed","input":["one text","another","one text"]}`, &a)
+		if len(a.Data) != 3 || len(a.Data[0].Embedding) == 0 || !slices.Equal(a.Data[0].Embedding, a.Data[2].Embedding) || slices.Equal(a.Data[0].Embedding, a.Data[1].Embedding) {
+			t.Errorf("%+v", a)
 		}
 	})
 	clients(t, r, "none")

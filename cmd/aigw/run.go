@@ -151,6 +151,9 @@ type server struct {
 
 	reloader *reloader      // nil: none
 	warming  sync.WaitGroup // see warmChat
+
+	embedder *engine.Embedder // nil: none
+	turn     sync.Locker      // of models that compute beside each other; nil: there is only one
 }
 
 // run serves until ctx ends or something fails, and puts everything away.
@@ -182,6 +185,9 @@ func (s *server) run(ctx context.Context) error {
 	s.warming.Wait()
 	for _, m := range loaded {
 		failure = errors.Join(failure, m.engine.Close())
+	}
+	if s.embedder != nil {
+		failure = errors.Join(failure, s.embedder.Close())
 	}
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, err) {
 		return errors.Join(err, failure)

@@ -53,6 +53,14 @@ func tryCommand() *cli.Command {
 				return err
 			}
 			defer f.Close()
+			log := slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{Level: slog.LevelError}))
+			if models.CheckEmbeds(f) == nil && models.Check(f) != nil { // it writes no text
+				e, err := engine.LoadEmbedder(c.Context, engine.Options{Model: f.Path, Threads: c.Int("threads"), BackendDir: c.String("backend-dir"), Logger: log})
+				if err != nil {
+					return err
+				}
+				return e.Close()
+			}
 			said, err := familyOf(c, f.Path)
 			if err != nil {
 				return err
@@ -61,7 +69,6 @@ func tryCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			log := slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{Level: slog.LevelError}))
 			return engine.TryLoad(engine.Options{
 				Model: f.Path, Overrides: what.Overrides, Threads: c.Int("threads"), BackendDir: c.String("backend-dir"), Logger: log,
 			})

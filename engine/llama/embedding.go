@@ -33,3 +33,7 @@ func (c *Context) Embedding(index int32) ([]float32, error) {
 	}
 	return out, nil
 }
+
+// Pooled says that embeddings are one a sequence and not one a token; HasMemory, that tokens of earlier steps are kept.
+func (c *Context) Pooled() bool    { return c.pooled }
+func (c *Context) HasMemory() bool { return c.hasMemory }

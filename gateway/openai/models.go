@@ -57,7 +57,8 @@ func (room *Room) showModel(c *gin.Context) {
 
 func (room *Room) cards(c *gin.Context) ([]modelCard, error) {
 	all, err := room.Models.Models()
-	if err != nil {
+	embedding := room.Models.Embedding()
+	if err != nil && (embedding == nil || room.Models.Check() != nil) {
 		return nil, err
 	}
 	cards, seen, allowed := []modelCard{}, map[string]bool{}, may(c)
@@ -71,6 +72,9 @@ func (room *Room) cards(c *gin.Context) ([]modelCard, error) {
 				cards = append(cards, modelCard{name, "model", room.made.Unix(), "aigw", m.Name, m.ContextSize})
 			}
 		}
+	}
+	if embedding != nil && allowed(&serving.Model{Name: embedding.Name}) {
+		cards = append(cards, modelCard{embedding.Name, "model", room.made.Unix(), "aigw", embedding.Name, embedding.Embedder.Limit()})
 	}
 	return cards, nil
 }

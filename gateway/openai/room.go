@@ -26,6 +26,8 @@ type Models interface {
 	ChooseNamed(role serving.Role, name string, may func(*serving.Model) bool) (*serving.Model, error)
 	// Models returns all that serve, or *serving.UnavailableError.
 	Models() ([]*serving.Model, error)
+	// Embedding returns the model that computes embeddings; nil if there is none.
+	Embedding() *serving.EmbeddingModel
 	// Check returns nil when everything that was asked for serves.
 	Check() error
 }

@@ -1,6 +1,7 @@
 package openai_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -384,6 +385,57 @@ func TestModelsTokensProperties(t *testing.T) {
 	got := s.Do("GET", "/v1/models/gpt-4", "")
 	if _, _, _, code := refusal(t, got); got.StatusCode != 404 || code != "model_not_found" {
 		t.Errorf("%d %s", got.StatusCode, got.Text)
+	}
+}
+
+// embedder gives a text its bytes' sum and length as an embedding.
+type embedder struct{ bytes }
+
+func (e embedder) Tokenize(text string) ([]models.Token, error) { return e.bytes.Tokenize(text) }
+func (embedder) Limit() int                                     { return 8 }
+func (embedder) Size() int                                      { return 2 }
+func (embedder) Embed(_ context.Context, ids []models.Token) ([]float32, error) {
+	if len(ids) > 8 {
+		return nil, &models.TooLongError{Tokens: len(ids), Limit: 8}
+	}
+	sum := float32(0)
+	for _, id := range ids {
+		sum += float32(id)
+	}
+	return []float32{sum, float32(len(ids))}, nil
+}
+
+func TestEmbeddings(t *testing.T) {
+	s := serve(t, open, answering("x"))
+	s.SetEmbedding(&serving.EmbeddingModel{Name: "embed", Embedder: embedder{}})
+	for _, test := range []struct {
+		name, body string
+		status     int
+		want       string
+	}{
+		{"a text", `{"model":"embed","input":"ab"}`, 200, `{"object":"list","data":[{"object":"embedding","index":0,"embedding":[195,2]}],"model":"embed","usage":{"prompt_tokens":2,"total_tokens":2}}`},
+		{"a provider", `{"model":"openai/embed","input":["a","b"]}`, 200, `"index":1,"embedding":[98,1]`},
+		{"tokens", `{"input":[97,98]}`, 200, `[195,2]`},
+		{"lists of tokens", `{"input":[[97],[98]],"dimensions":2}`, 200, `[98,1]`},
+		{"packed", `{"input":"ab","encoding_format":"base64"}`, 200, `"embedding":"AABDQwAAAEA="`},
+		{"nothing", `{"model":"embed"}`, 400, "input is missing"},
+		{"an empty text", `{"input":["a",""]}`, 400, "empty"},
+		{"another type", `{"input":{}}`, 400, "list of tokens"},
+		{"too long", `{"input":["a","123456789"]}`, 400, "input 1 has 9 tokens"},
+		{"shortened", `{"input":"a","dimensions":1}`, 400, "2 numbers"},
+		{"another format", `{"input":"a","encoding_format":"hex"}`, 400, "base64"},
+		{"another model", `{"model":"tiny","input":"a"}`, 404, "loaded: embed"},
+	} {
+		got := s.Do("POST", "/embeddings", test.body)
+		if got.StatusCode != test.status || !strings.Contains(got.Text, test.want) {
+			t.Errorf("%s: %d %s", test.name, got.StatusCode, got.Text)
+		}
+		if got.StatusCode != 200 {
+			refusal(t, got)
+		}
+	}
+	if got := s.Do("GET", "/v1/models", ""); !strings.Contains(got.Text, `"id":"embed"`) {
+		t.Errorf("%s", got.Text)
 	}
 }
 

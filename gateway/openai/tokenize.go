@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -106,16 +105,4 @@ func (room *Room) vocabulary(c *gin.Context, name string) (models.Tokenizer, err
 		return nil, unsupported("model", "the tokenizer of model %s cannot be asked", model.Name)
 	}
 	return model.Vocabulary, nil
-}
-
-// embeddings answers POST /v1/embeddings.
-func (room *Room) embeddings(c *gin.Context) {
-	var r struct {
-		Model string          `json:"model"`
-		Input json.RawMessage `json:"input"`
-	}
-	if !read(c, &r) {
-		return
-	}
-	fail(c, &Error{Status: http.StatusBadRequest, Message: "No loaded model computes embeddings", Type: invalidRequest, Param: "model", Code: "model_not_suitable"})
 }

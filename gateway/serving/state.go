@@ -29,6 +29,8 @@ type State struct {
 	began    time.Time // when it began to load
 	rules    Rules
 	models   []*Model
+
+	embedding *EmbeddingModel
 }
 
 // NewState returns a state in which rules choose among the models.

@@ -50,6 +50,11 @@ def with_openai(base):
     )
     assert kept.choices[0].message.content.lstrip().startswith("{"), kept
 
+    vectors = client.embeddings.create(model="embed", input=["one text", "another", "one text"])
+    assert vectors.data[0].embedding == vectors.data[2].embedding != vectors.data[1].embedding and vectors.usage.prompt_tokens > 0, vectors
+    plain = client.embeddings.create(model="embed", input="one text", encoding_format="float").data[0].embedding
+    assert max(abs(a - b) for a, b in zip(plain, vectors.data[0].embedding)) < 1e-6
+
     for wrong, kind in (
         ({"model": "gpt-4"}, openai.NotFoundError),
         ({"temperature": 3}, openai.BadRequestError),
