@@ -38,6 +38,7 @@ const (
 	targetRate   = 2000 // requests a second
 	targetPiece  = 50 * time.Microsecond
 	targetFirst  = 5 * time.Millisecond
+	targetDoor   = 500 * time.Microsecond
 	warmUp       = 200 // requests that are not counted
 	bodyBytes    = 10_000
 	streamPieces = 100
@@ -79,10 +80,10 @@ func (o options) run(ctx context.Context, out io.Writer) error {
 	defer server.stop()
 
 	whole := body(false)
-	if _, err := ask(server.address, whole, 1, warmUp); err != nil {
+	if _, err := ask(server.address, gitlab(whole), 1, warmUp); err != nil {
 		return err
 	}
-	one, err := ask(server.address, whole, 1, o.requests)
+	one, err := ask(server.address, gitlab(whole), 1, o.requests)
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func (o options) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	many, err := ask(server.address, whole, o.clients, o.requests)
+	many, err := ask(server.address, gitlab(whole), o.clients, o.requests)
 	if err != nil {
 		return err
 	}
@@ -110,7 +111,7 @@ func (o options) run(ctx context.Context, out io.Writer) error {
 
 	streams := max(1, o.requests/streamPieces)
 	before = after
-	streamed, err := ask(server.address, body(true), 1, streams)
+	streamed, err := ask(server.address, gitlab(body(true)), 1, streams)
 	if err != nil {
 		return err
 	}
@@ -121,7 +122,47 @@ func (o options) run(ctx context.Context, out io.Writer) error {
 	report(out, "CPU of the server for a piece of a stream", perPiece, perPiece <= targetPiece, targetPiece)
 	first := streamed.quantile(0.99) // a request is over here when its first piece has come
 	report(out, "first byte of a stream, p99", first, first <= targetFirst, targetFirst)
+	return o.door(out, server)
+}
+
+// door measures the OpenAI door: a completion between two texts of as many bytes, and a conversation.
+func (o options) door(out io.Writer, server *process) error {
+	for _, q := range []struct {
+		name string
+		question
+	}{
+		{"OpenAI door, completion, p50", question{"/v1/completions", fillIn()}},
+		{"OpenAI door, chat, p50", question{"/v1/chat/completions", conversation()}},
+	} {
+		if _, err := ask(server.address, q.question, 1, warmUp); err != nil {
+			return err
+		}
+		took, err := ask(server.address, q.question, 1, o.requests)
+		if err != nil {
+			return err
+		}
+		p50 := took.quantile(0.50)
+		report(out, q.name, p50, p50 <= targetDoor, targetDoor)
+	}
 	return nil
+}
+
+// question is a request.
+type question struct{ path, body string }
+
+func gitlab(body string) question { return question{"/v2/code/completions", body} }
+
+// line is one of the code in all bodies.
+const line = `    result = compute(values, index) + offset  # keep \"quotes\" and ünïcode\n`
+
+func fillIn() string {
+	above, below := strings.Repeat(line, bodyBytes*4/5/len(line)), strings.Repeat(line, bodyBytes/8/len(line))
+	return `{"model":"codestral","prompt":"` + above + `    return ","suffix":"\n` + below + `","max_tokens":128,"temperature":0.2,"stop":["\n\n"]}`
+}
+
+func conversation() string {
+	text := strings.Repeat(line, bodyBytes/2/len(line))
+	return `{"model":"codestral","messages":[{"role":"system","content":"You help with code."},{"role":"user","content":"` + text + `"},{"role":"assistant","content":"Yes."},{"role":"user","content":"` + text + `"}]}`
 }
 
 func verdict(met bool) string {
@@ -139,7 +180,6 @@ func ms(d time.Duration) string { return strconv.FormatFloat(d.Seconds()*1000, '
 
 // body is a request of an editor with code of about bodyBytes.
 func body(stream bool) string {
-	line := `    result = compute(values, index) + offset  # keep \"quotes\" and ünïcode\n`
 	above := strings.Repeat(line, bodyBytes*4/5/len(line))
 	below := strings.Repeat(line, bodyBytes/8/len(line))
 	return `{"prompt_version":2,"project_path":"group/project","project_id":42,"current_file":{"file_name":"lib/worker.py","language_identifier":"python","content_above_cursor":"` + above +
@@ -159,7 +199,7 @@ func (m measured) quantile(q float64) time.Duration {
 
 // ask sends n requests from some clients, each on a connection of its own. A request ends with its
 // answer; a stream is read to its end, but its duration is that to the first piece.
-func ask(address, body string, clients, n int) (measured, error) {
+func ask(address string, q question, clients, n int) (measured, error) {
 	clients = min(clients, n)
 	var all measured
 	var mu sync.Mutex
@@ -172,7 +212,7 @@ func ask(address, body string, clients, n int) (measured, error) {
 			share++
 		}
 		group.Go(func() {
-			durations, err := client(address, body, share)
+			durations, err := client(address, q, share)
 			mu.Lock()
 			defer mu.Unlock()
 			all.durations = append(all.durations, durations...)
@@ -187,14 +227,14 @@ func ask(address, body string, clients, n int) (measured, error) {
 	return all, failure
 }
 
-func client(address, body string, n int) ([]time.Duration, error) {
+func client(address string, q question, n int) ([]time.Duration, error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
 	reader := bufio.NewReader(conn)
-	request := fmt.Sprintf("POST /v2/code/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Request-ID: r\r\nX-Gitlab-Version: 17.8.0\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	request := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Request-ID: r\r\nX-Gitlab-Version: 17.8.0\r\nContent-Length: %d\r\n\r\n%s", q.path, len(q.body), q.body)
 	var durations []time.Duration
 	for range n {
 		start := time.Now()

@@ -37,10 +37,11 @@ func serve() error {
 		defer pprof.StopCPUProfile()
 	}
 	s := gateway.New(gateway.Options{
-		Auth:   auth.Options{BypassExternal: true},
-		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)), //nolint:sloglint // writing the lines is a part of the cost
+		Auth:           auth.Options{BypassExternal: true},
+		OpenAIInsecure: true,
+		Logger:         slog.New(slog.NewJSONHandler(io.Discard, nil)), //nolint:sloglint // writing the lines is a part of the cost
 	})
-	s.Ready(&serving.Model{Name: "codestral", Family: "codestral", Codec: instant{}, FillsIn: true, Generator: instant{}, ContextSize: 1 << 20})
+	s.Ready(&serving.Model{Name: "codestral", Family: "codestral", Codec: instant{}, FillsIn: true, Chat: instantChat{}, Generator: instant{}, ContextSize: 1 << 20})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -91,5 +92,16 @@ func (instant) Completion(models.Code, int) (models.Prompt, error) {
 
 // Text implements models.Codec.
 func (instant) Text(string, int) (models.Prompt, error) {
+	return models.Prompt{Tokens: []models.Token{1}}, nil
+}
+
+// instantChat lays out conversations.
+type instantChat struct{ instant }
+
+// Format implements models.ChatCodec.
+func (instantChat) Format() models.ChatFormat { return "instant" }
+
+// Chat implements models.ChatCodec.
+func (instantChat) Chat([]models.Message, models.ChatOptions) (models.Prompt, error) {
 	return models.Prompt{Tokens: []models.Token{1}}, nil
 }

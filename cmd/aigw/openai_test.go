@@ -166,18 +166,16 @@ var editorBodies = []struct{ of, path, text, want string }{
 	{"Continue", "/completion", `{"prompt":"def add(a, b):\n    return","stream":true,"n_predict":16,"frequency_penalty":0,"presence_penalty":0,"min_p":0.05,"mirostat":0,"stop":["\n\n"],"top_k":40,"top_p":0.9,"temperature":0.01}`, `"stop":true`},
 }
 
-// clients runs the clients of testdata/openai_clients.py, where AIGW_OPENAI_CLIENTS names a Python that
-// has them, as .ci/openai does.
+// clients runs testdata/openai_clients.py, where AIGW_OPENAI_CLIENTS names Pythons that have the clients, as
+// .ci/openai does, with colons between.
 func clients(t *testing.T, r *running, key string) {
-	python := os.Getenv("AIGW_OPENAI_CLIENTS")
-	if python == "" {
-		return
+	for _, python := range filepath.SplitList(os.Getenv("AIGW_OPENAI_CLIENTS")) {
+		out, err := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "openai_clients.py"), r.url, key).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", python, err, out)
+		}
+		t.Logf("%s", out)
 	}
-	out, err := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "openai_clients.py"), r.url, key).CombinedOutput()
-	if err != nil {
-		t.Errorf("clients: %v\n%s", err, out)
-	}
-	t.Logf("clients:\n%s", out)
 }
 
 // A key that is made while the program runs opens the door, and shuts it when it is revoked.

@@ -1,4 +1,4 @@
-"""Asks a gateway as programs do that use the packages openai and litellm.
+"""Asks a gateway as programs do that use the packages openai and, where it is installed, litellm.
 
     python openai_clients.py URL KEY
 
@@ -7,8 +7,12 @@ The model is called smol. Whatever is not as these clients expect it ends in an 
 
 import sys
 
-import litellm
 import openai
+
+try:
+    import litellm
+except ImportError:
+    litellm = None
 
 url, key = sys.argv[1], sys.argv[2]
 question = [{"role": "user", "content": "What is the capital of France?"}]
@@ -89,8 +93,10 @@ def with_litellm():
     assert chat.choices[0].message.content == plain.choices[0].text != "", (chat, plain)
 
 
-litellm.telemetry = False
-for base in (url + "/v1", url, url + "/v1/"):
-    with_openai(base)
-with_litellm()
-print("openai", openai.__version__, "and litellm: as expected")
+with_openai(url + "/v1")
+for base in (url, url + "/v1/"):  # people write both
+    assert openai.OpenAI(base_url=base, api_key=key, max_retries=0).completions.create(model="smol", prompt="a", max_tokens=1).choices
+if litellm:
+    litellm.telemetry = False
+    with_litellm()
+print("openai", openai.__version__, "and litellm" if litellm else "", "got what they expect")
