@@ -184,7 +184,7 @@ func (x *Index) score(ctx context.Context, s *scratch, c *concept, w *weights) (
 		return 0, err
 	}
 	passages, pages := own.passages, own.pages
-	others := append(c.others[:len(c.others):len(c.others)], own.near...)
+	others := slices.Concat(c.others, own.near)
 	if len(others) > 0 {
 		if passages, pages, err = x.together(ctx, s, own, others, w); err != nil {
 			return 0, err
