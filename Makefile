@@ -65,6 +65,10 @@ contract: llama ## compare validation with FastAPI and pydantic, and run schemat
 lint: llama ## golangci-lint with the import rules of the architecture, shellcheck
 	@.ci/lint
 
+.PHONY: vulncheck
+vulncheck: llama ## compare what is linked with the Go vulnerability database (GOVULNDB=file:///FOLDER)
+	@.ci/vulncheck
+
 .PHONY: smoke-dl
 smoke-dl: llama-dl model ## the program with ggml's back ends as plug-ins: loads, chooses a CPU variant, completes
 	@CGO_LDFLAGS="-Wl,-rpath,$$PWD/third_party/llama.cpp/out/dl/lib" $(go_build) -tags llama_dl -o bin/aigw-dl ./cmd/aigw

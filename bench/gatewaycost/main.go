@@ -2,6 +2,7 @@
 // post-processing, logging and metrics, in front of an engine and a tokenizer that take no time.
 //
 //	go run ./bench/gatewaycost
+//	go run ./bench/gatewaycost -tokens    # what verifying tokens costs, and a flood of forged ones
 //
 // The server is a process of its own (this program again), so that its CPU time can be told from
 // that of the clients. It prints latencies of one client, requests a second of many, CPU time for a
@@ -56,8 +57,14 @@ func main() {
 	flag.IntVar(&o.requests, "n", 5000, "requests of each measurement")
 	flag.IntVar(&o.clients, "clients", 32, "clients at once where the rate is measured")
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the server to this `FILE`")
+	tokens := flag.Bool("tokens", false, "measure what tokens cost, in place of all else")
+	flag.IntVar(&o.bad, "bad", 10_000, "forged tokens a second, with -tokens")
 	flag.Parse()
-	if err := o.run(context.Background(), os.Stdout); err != nil {
+	measure := o.run
+	if *tokens {
+		measure = o.tokens
+	}
+	if err := measure(context.Background(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "gatewaycost:", err)
 		os.Exit(1)
 	}
@@ -65,6 +72,7 @@ func main() {
 
 type options struct {
 	requests, clients int
+	bad               int // forged tokens a second
 	profile           string
 }
 
@@ -73,7 +81,7 @@ func (o options) run(ctx context.Context, out io.Writer) error {
 		return errors.New("-n and -clients must be at least 1")
 	}
 	fmt.Fprintf(out, "%s, %d CPUs; body of %d bytes, engine and tokenizer faked\n", runtime.Version(), runtime.NumCPU(), len(body(false)))
-	server, err := startServer(ctx, o.profile)
+	server, err := startServer(ctx, o.profile, false)
 	if err != nil {
 		return err
 	}
@@ -131,8 +139,8 @@ func (o options) door(out io.Writer, server *process) error {
 		name string
 		question
 	}{
-		{"OpenAI door, completion, p50", question{"/v1/completions", fillIn()}},
-		{"OpenAI door, chat, p50", question{"/v1/chat/completions", conversation()}},
+		{"OpenAI door, completion, p50", question{path: "/v1/completions", body: fillIn()}},
+		{"OpenAI door, chat, p50", question{path: "/v1/chat/completions", body: conversation()}},
 	} {
 		if _, err := ask(server.address, q.question, 1, warmUp); err != nil {
 			return err
@@ -148,9 +156,12 @@ func (o options) door(out io.Writer, server *process) error {
 }
 
 // question is a request.
-type question struct{ path, body string }
+type question struct {
+	path, body string
+	headers    string // whole lines that say who asks; may be empty
+}
 
-func gitlab(body string) question { return question{"/v2/code/completions", body} }
+func gitlab(body string) question { return question{path: "/v2/code/completions", body: body} }
 
 // line is one of the code in all bodies.
 const line = `    result = compute(values, index) + offset  # keep \"quotes\" and ünïcode\n`
@@ -227,6 +238,11 @@ func ask(address string, q question, clients, n int) (measured, error) {
 	return all, failure
 }
 
+// text is the request as it goes over the wire.
+func (q question) text() string {
+	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Request-ID: r\r\nX-Gitlab-Version: 17.8.0\r\n%sContent-Length: %d\r\n\r\n%s", q.path, q.headers, len(q.body), q.body)
+}
+
 func client(address string, q question, n int) ([]time.Duration, error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -234,7 +250,7 @@ func client(address string, q question, n int) ([]time.Duration, error) {
 	}
 	defer conn.Close()
 	reader := bufio.NewReader(conn)
-	request := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Request-ID: r\r\nX-Gitlab-Version: 17.8.0\r\nContent-Length: %d\r\n\r\n%s", q.path, len(q.body), q.body)
+	request := q.text()
 	var durations []time.Duration
 	for range n {
 		start := time.Now()
@@ -268,15 +284,16 @@ type process struct {
 	command *exec.Cmd
 	stdin   io.WriteCloser
 	address string
+	token   string // that it accepts; "-" where it takes everybody
 }
 
-func startServer(ctx context.Context, profile string) (*process, error) {
+func startServer(ctx context.Context, profile string, tokens bool) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	p := &process{command: exec.CommandContext(ctx, self)}
-	p.command.Env = append(os.Environ(), serverVariable+"=1", profileVariable+"="+profile)
+	p.command.Env = append(os.Environ(), serverVariable+"=1", profileVariable+"="+profile, tokensVariable+"="+strconv.FormatBool(tokens))
 	p.command.Stderr = os.Stderr
 	if p.stdin, err = p.command.StdinPipe(); err != nil {
 		return nil, err
@@ -288,7 +305,7 @@ func startServer(ctx context.Context, profile string) (*process, error) {
 	if err := p.command.Start(); err != nil {
 		return nil, err
 	}
-	if _, err := fmt.Fscanln(stdout, &p.address); err != nil {
+	if _, err := fmt.Fscanln(stdout, &p.address, &p.token); err != nil {
 		p.stop()
 		return nil, fmt.Errorf("the server does not say where it listens: %w", err)
 	}

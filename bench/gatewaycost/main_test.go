@@ -28,6 +28,18 @@ func TestReport(t *testing.T) {
 	}
 }
 
+func TestReportOfTokens(t *testing.T) {
+	var out strings.Builder
+	if err := (options{requests: 50, clients: 1, bad: 500}).tokens(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"verification of a known token", "forged tokens refused", "good requests in the flood", "slower by"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the report lacks %q:\n%s", want, out.String())
+		}
+	}
+}
+
 func TestBodyIsOfTheStatedSize(t *testing.T) {
 	if n := len(body(false)); n < bodyBytes*9/10 || n > bodyBytes*11/10 {
 		t.Errorf("%d bytes, want about %d", n, bodyBytes)

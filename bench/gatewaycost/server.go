@@ -21,6 +21,7 @@ import (
 const (
 	serverVariable  = "GATEWAYCOST_SERVER"
 	profileVariable = "GATEWAYCOST_PROFILE"
+	tokensVariable  = "GATEWAYCOST_TOKENS" // "true": only people with a token are answered
 )
 
 // serve answers until the standard input ends. Log lines are written as in service, to nowhere.
@@ -36,8 +37,15 @@ func serve() error {
 		}
 		defer pprof.StopCPUProfile()
 	}
+	token, who := "-", auth.Options{BypassExternal: true}
+	if os.Getenv(tokensVariable) == "true" {
+		var err error
+		if token, who, err = goodToken(); err != nil {
+			return err
+		}
+	}
 	s := gateway.New(gateway.Options{
-		Auth:           auth.Options{BypassExternal: true},
+		Auth:           who,
 		OpenAIInsecure: true,
 		Logger:         slog.New(slog.NewJSONHandler(io.Discard, nil)), //nolint:sloglint // writing the lines is a part of the cost
 	})
@@ -51,7 +59,7 @@ func serve() error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
-	fmt.Println(listener.Addr())
+	fmt.Println(listener.Addr(), token)
 	return s.Serve(ctx, listener)
 }
 

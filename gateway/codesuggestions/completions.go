@@ -105,6 +105,10 @@ func (room *Room) complete(c *gin.Context, request Request, as reply) {
 		reply:  as,
 		enough: enough,
 	}
+	if s.own == "" && model.FillsIn {
+		s.plain = plainly(model, file, s.work)
+		s.again = func() filter { return newCompletionFilter(room.PostProcessing, file, escapes) }
+	}
 	if known {
 		s.answered = func(text string) { room.typing.remember(at, question, text) }
 		if rest, ok := room.typing.remembered(at, request, question); ok {

@@ -30,6 +30,10 @@ type suggestion struct {
 	// filter is the post-processing of a stream.
 	filter filter
 	reply  reply
+	// plain is a second question for where the first comes to nothing, and again a new filter for its text; nil
+	// is none.
+	plain *engine.Request
+	again func() filter
 	// enough is when a text that has begun is long enough; zero is never.
 	enough time.Time
 	// answered is told the text of a good answer; it may be nil.
@@ -79,6 +83,11 @@ func (room *Room) answer(ctx context.Context, c *gin.Context, s *suggestion) {
 	superseded := err != nil && errors.Is(context.Cause(ctx), ErrSuperseded)
 	if err == nil {
 		err = out.finish()
+	}
+	if err == nil {
+		if second, how, ok := room.askPlainly(ctx, c, s, out); ok {
+			out, result = second, how
+		}
 	}
 	failed = err != nil && !superseded && out.clientGone == nil && c.Request.Context().Err() == nil
 	room.logInference(c, s, inference, out.text.String(), time.Since(start))

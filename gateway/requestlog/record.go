@@ -36,12 +36,19 @@ func CorrelationID(ctx context.Context) string {
 	return ""
 }
 
-// Add adds fields to the record of ctx. Without a record it does nothing.
+// Add adds fields to the record of ctx, in place of earlier ones of the same name. Without a record it does
+// nothing.
 func Add(ctx context.Context, attrs ...slog.Attr) {
 	if r, ok := ctx.Value(contextKey{}).(*Record); ok {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.attrs = append(r.attrs, attrs...)
+		for _, a := range attrs {
+			if i := slices.IndexFunc(r.attrs, func(b slog.Attr) bool { return b.Key == a.Key }); i >= 0 {
+				r.attrs[i] = a
+			} else {
+				r.attrs = append(r.attrs, a)
+			}
+		}
 	}
 }
 
