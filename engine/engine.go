@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,8 +37,9 @@ type Engine struct {
 	sched   *sched.Scheduler
 	gens    map[sched.ID]*generation
 	nextID  sched.ID
-	alive   int  // generations in the step under way that somebody still wants
-	tainted bool // NaN was seen; the cache's data is cleared when nobody runs
+	alive   int       // generations in the step under way that somebody still wants
+	began   time.Time // when that step was planned
+	tainted bool      // NaN was seen; the cache's data is cleared when nobody runs
 	closing bool
 	totals  Totals
 }
@@ -147,8 +147,6 @@ func newEngine(set settings, log *slog.Logger) *Engine {
 func (e *Engine) start(open func() (stepper, error)) error {
 	ready := make(chan error)
 	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
 		defer close(e.done)
 		c, err := open()
 		e.ctx = c

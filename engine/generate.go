@@ -155,6 +155,9 @@ func (e *Engine) submit(ctx context.Context, g *generation) error {
 		return err
 	}
 	e.gens[g.id] = g
+	if e.sched.Interrupt(e.began, g.submitted) {
+		e.ctx.Abort(true)
+	}
 	e.wake()
 	return nil
 }

@@ -98,7 +98,7 @@ func (e *Engine) fill(step *llama.Step, plan *sched.Plan, flying *[]*generation)
 		g.inFlight = true
 		*flying = append(*flying, g)
 	}
-	e.alive = len(*flying)
+	e.alive, e.began = len(*flying), time.Now()
 	e.ctx.Abort(false)
 }
 

@@ -142,13 +142,19 @@ func (o Options) settle(m *llama.Model) (settings, error) {
 			Cells: cells, Rows: c.MaxSeqs, BatchTokens: batch,
 			SliceTokens: or(o.Slice, DefaultSlice), Queue: or(o.Queue, DefaultQueue),
 			StepTime: o.stepTime(), IdleTime: o.IdleTime, DraftTokens: draft, DraftAlways: o.draftAlways,
-			Reuse: whyNoReuse == "", Window: c.SWAFull,
+			Reuse: whyNoReuse == "", Window: c.SWAFull, Interruptible: whyNoReuse == "" && o.interruptible(),
 		},
 	}
 	if err := s.sched.Validate(); err != nil {
 		return settings{}, fmt.Errorf("engine settings: %w", err)
 	}
 	return s, nil
+}
+
+// interruptible: llama.cpp asks between two operations whether to go on, but only where the CPU
+// computes. Engines that take turns do not see who waits for the other one.
+func (o Options) interruptible() bool {
+	return o.Turn == nil && (o.GPULayers == 0 || !llama.Info().CUDA)
 }
 
 // stepTime is how long a stream may stand still for somebody else's prompt: what a reader does

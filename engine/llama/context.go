@@ -96,6 +96,7 @@ type Context struct {
 	threads                 int
 
 	decoded int // tokens of the last batch if its logits are valid, else 0
+	done    *doorbell
 }
 
 // NewContext makes a context with a thread pool of its own.
@@ -126,7 +127,12 @@ func (m *Model) newContext(o ContextOptions) (*Context, error) {
 	if err := m.cacheShape().check(o); err != nil {
 		return nil, err
 	}
+	done, err := newDoorbell()
+	if err != nil {
+		return nil, err
+	}
 	options := C.aigw_context_options{
+		done:            C.int32_t(done.fd),
 		n_ctx:           C.uint32_t(o.Context),
 		n_batch:         C.uint32_t(o.Batch),
 		n_ubatch:        C.uint32_t(o.MicroBatch),
@@ -148,10 +154,12 @@ func (m *Model) newContext(o ContextOptions) (*Context, error) {
 		cerr C.aigw_error
 	)
 	if err := failure(C.aigw_context_new(m.h, &options, &h, &info, &cerr), &cerr); err != nil {
+		done.close()
 		return nil, err
 	}
 	if !bool(info.has_memory) && !o.Embeddings {
 		C.aigw_context_free(h)
+		done.close()
 		return nil, fmt.Errorf("%w: %s keeps no context", ErrNotGenerative, m.Description())
 	}
 	c := &Context{
@@ -169,6 +177,7 @@ func (m *Model) newContext(o ContextOptions) (*Context, error) {
 		pooled:       info.pooling != 0,
 		embedding:    int(info.embedding),
 		threads:      o.Threads,
+		done:         done,
 	}
 	// A recurrent state is kept for each of MaxSeqs ids.
 	if o.Unified && !m.IsRecurrent() && !m.IsHybrid() {
@@ -278,6 +287,7 @@ func (c *Context) leave() {
 
 func (c *Context) free() {
 	C.aigw_context_free(c.h)
+	c.done.close()
 	c.model.release()
 }
 

@@ -103,8 +103,6 @@ func TestCacheTypesMustFitTheModel(t *testing.T) {
 }
 
 func TestContextDefaults(t *testing.T) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	c, err := testModel(t).NewContext(ContextOptions{Context: 300})
 	if err != nil {
 		t.Fatal(err)

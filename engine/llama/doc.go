@@ -27,10 +27,9 @@
 // call after it returns ErrClosed. A model that is closed keeps its weights until the last of its
 // contexts is closed. Open counts what is alive in C, so that a test can find leaks.
 //
-// A Model and its Vocab may be used by many goroutines. A Context must be made, used and closed
-// on one goroutine that is locked to its OS thread (runtime.LockOSThread), because that thread
-// takes part in the work of the context's thread pool; only Abort, DecodedTokens and the plain
-// numbers may be called from elsewhere. Overlapping calls are refused with ErrConcurrent. A
+// A Model and its Vocab may be used by many goroutines. A Context may be used by one goroutine at
+// a time; overlapping calls are refused with ErrConcurrent, but Abort, DecodedTokens and the plain
+// numbers may be asked for at any time. It computes on a thread of its own (shim_worker.cpp). A
 // Sampler belongs to the context that it is given to.
 //
 // # Building

@@ -2,7 +2,6 @@ package llama
 
 import (
 	"errors"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -11,8 +10,6 @@ import (
 )
 
 func TestOpenCountsWhatIsAlive(t *testing.T) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	testModel(t) // is alive before and after
 	before := Open()
 	check := func(what string, want Objects) {
@@ -75,8 +72,6 @@ func TestOpenCountsWhatIsAlive(t *testing.T) {
 }
 
 func TestUseAfterClose(t *testing.T) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	m, err := LoadModel(testmodel.Path(t), ModelOptions{})
 	if err != nil {
 		t.Fatal(err)

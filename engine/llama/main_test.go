@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime"
 	"sync"
 	"testing"
 
@@ -51,7 +50,7 @@ func testModel(t testing.TB) *Model {
 	return shared.model
 }
 
-// newContext makes a context that lives as long as the test, on the test's own thread.
+// newContext makes a context that lives as long as the test.
 func newContext(t testing.TB, o ContextOptions) *Context {
 	t.Helper()
 	return newContextOf(t, testModel(t), o)
@@ -59,7 +58,6 @@ func newContext(t testing.TB, o ContextOptions) *Context {
 
 func newContextOf(t testing.TB, m *Model, o ContextOptions) *Context {
 	t.Helper()
-	runtime.LockOSThread()
 	if o.Context == 0 {
 		o.Context = 512
 	}
@@ -69,13 +67,9 @@ func newContextOf(t testing.TB, m *Model, o ContextOptions) *Context {
 	}
 	c, err := m.NewContext(o)
 	if err != nil {
-		runtime.UnlockOSThread()
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		c.Close()
-		runtime.UnlockOSThread()
-	})
+	t.Cleanup(func() { c.Close() })
 	return c
 }
 

@@ -204,6 +204,7 @@ typedef struct aigw_context aigw_context;
 typedef struct {
 	uint32_t n_ctx, n_batch, n_ubatch, n_seq_max, n_outputs_max;
 	int32_t n_threads, poll;
+	int32_t done; // eventfd that outlives the context
 	int32_t flash_attention, type_k, type_v;
 	bool unified, swa_full, offload_kv, embeddings;
 } aigw_context_options;
@@ -246,11 +247,15 @@ int32_t aigw_context_new(aigw_model *m, const aigw_context_options *o, aigw_cont
                          aigw_error *err);
 void aigw_context_free(aigw_context *c);
 int32_t aigw_context_set_threads(aigw_context *c, int32_t n, aigw_error *err);
-// The only function that may be called from another thread while aigw_step_run runs.
+// The only function that may be called from another thread while a step runs.
 void aigw_context_abort(aigw_context *c, bool on);
 uint64_t aigw_context_decoded(const aigw_context *c);
 int32_t aigw_step_reserve(aigw_context *c, int32_t n_ops, int32_t n_rows, aigw_error *err);
 int32_t aigw_step_run(aigw_context *c);
+// The same on the context's own thread: post returns at once; when the step is over the eventfd
+// aigw_context_options.done counts 1, and code gives what aigw_step_run would have returned.
+void aigw_step_post(aigw_context *c);
+int32_t aigw_step_code(const aigw_context *c);
 // Row of the last decode by index in its batch; n_vocab values.
 int32_t aigw_context_logits(aigw_context *c, int32_t index, float *out, aigw_error *err);
 int32_t aigw_context_embedding(aigw_context *c, bool pooled, int32_t index, int32_t n, float *out, aigw_error *err);

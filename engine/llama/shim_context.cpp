@@ -189,6 +189,10 @@ int32_t aigw_context_new(aigw_model *m, const aigw_context_options *o, aigw_cont
 		for (uint32_t i = 0; i < n_batch; i++) c->seq_of[i] = &c->seq[i];
 		c->candidates.resize(c->n_vocab);
 		resize(c.get(), 16, 16);
+		if (const char *reason = aigw::start_worker(c.get(), o->done)) {
+			aigw::set_error(err, reason);
+			return AIGW_FAILED;
+		}
 
 		*info = {};
 		info->n_ctx = llama_n_ctx(c->ctx);
@@ -208,6 +212,7 @@ int32_t aigw_context_new(aigw_model *m, const aigw_context_options *o, aigw_cont
 
 void aigw_context_free(aigw_context *c) {
 	if (!c) return;
+	aigw::stop_worker(c);
 	aigw::guard(nullptr, [&]() -> int32_t {
 		if (c->ctx) {
 			llama_detach_threadpool(c->ctx);

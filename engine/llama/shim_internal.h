@@ -19,6 +19,7 @@
 
 namespace aigw {
 struct vocab_pieces;
+struct worker;
 }
 
 struct aigw_model {
@@ -45,6 +46,8 @@ struct aigw_context {
 	std::vector<int8_t> output, state, draft;
 	std::vector<aigw_sampler *> sampler;
 	std::vector<llama_token_data> candidates;
+
+	aigw::worker *worker = nullptr; // runs steps that Go does not wait for inside of C
 };
 
 namespace aigw {
@@ -93,6 +96,12 @@ template <typename F> int32_t guard(aigw_error *err, F &&f, bool quiet = false) 
 	if (code != AIGW_OK && err && !err->text[0]) set_error(err, log.text());
 	return code;
 }
+
+// A thread that runs the steps of a context and tells the eventfd done of each end
+// (shim_worker.cpp). start_worker returns what is wrong, or NULL; stop_worker may be called
+// without one.
+const char *start_worker(aigw_context *c, int done);
+void stop_worker(aigw_context *c);
 
 // Runs f on a thread of its own with that much stack, and throws what f throws. What is not touched of
 // the stack costs address space only.

@@ -138,7 +138,10 @@ func (c *Context) Step(s *Step) error {
 	if len(s.Tokens) > 0 {
 		c.decoded = 0
 	}
-	code := C.aigw_step_run(c.h)
+	code, err := c.runStep()
+	if err != nil {
+		return fmt.Errorf("step: %w", err)
+	}
 	if code != C.AIGW_OK {
 		return c.stepError(code, s)
 	}
@@ -151,6 +154,19 @@ func (c *Context) Step(s *Step) error {
 		s.States = append(s.States, unsafe.Slice((*RowState)(unsafe.Pointer(c.step.state)), rows)...)
 	}
 	return nil
+}
+
+// runStep runs what fill has prepared. While a batch is computed no call into C is under way: Go
+// would watch it, and so take the cores from what it watches (shim_worker.cpp).
+func (c *Context) runStep() (C.int32_t, error) {
+	if c.step.n_tokens == 0 {
+		return C.aigw_step_run(c.h), nil
+	}
+	C.aigw_step_post(c.h)
+	if err := c.done.wait(); err != nil {
+		return 0, err
+	}
+	return C.aigw_step_code(c.h), nil
 }
 
 // checkOps refuses what aborts in llama_memory_seq_*.

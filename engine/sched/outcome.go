@@ -10,6 +10,8 @@ import (
 // wrong guess have -1, and the cells of wrong guesses are removed before the next batch.
 func (s *Scheduler) Computed(sampled []int32, took time.Duration) {
 	p := &s.plan
+	s.long = 0
+	s.company.served(took)
 	if n := len(p.Tokens); n > 0 {
 		s.cost.observe(n, s.used(), took)
 		s.tree.Tick(n)
@@ -59,6 +61,7 @@ func (s *Scheduler) checkDraft(r *run) {
 // Failed reports that the step's batch was not computed, or not to its end. Cells that it may
 // have left behind are removed before the next one; the step can be planned again.
 func (s *Scheduler) Failed() {
+	s.long = 0
 	for _, r := range s.runs {
 		if r.planned > r.computed {
 			if !s.cfg.Reuse { // such a cache cannot be cut back, only emptied

@@ -30,6 +30,9 @@ func (s *Scheduler) Submit(r Request, now time.Time) error {
 	if r.Private {
 		r.Scope = fmt.Sprintf("\x00private %d", r.ID) // that nobody else can have
 	}
+	if len(s.runs) > 0 {
+		s.company.came()
+	}
 	n := &run{Request: r, tokens: r.Tokens, prompt: len(r.Tokens), arrived: now}
 	s.waiting = append(s.waiting, n)
 	s.byID[r.ID] = n

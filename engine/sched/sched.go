@@ -20,7 +20,9 @@
 //	       slow machine would starve its prompts
 //	   4b  while nobody does, as far as it is expected to end within IdleTime: somebody who types
 //	       may come any moment
-//	   4c  a prompt whose next tokens one before it is computing waits for them, and takes them
+//	   4c  or further, where a step can be interrupted and hardly anybody comes during one
+//	       (company.go): the whole batch at once is computed fastest
+//	   4d  a prompt whose next tokens one before it is computing waits for them, and takes them
 //	       over from the tree, slice by slice: a head that many share is computed once
 //	5  prefixes that nobody leases are evicted, least recently used first,
 //	   5a  when passing by them has cost as much as computing them again would
@@ -59,13 +61,16 @@ type Config struct {
 	Reuse       bool // keep prefixes; off for caches that cannot be rolled back
 	// Window tells that the cache forgets what lies outside of a sliding window (guard.go).
 	Window bool
-	// ShareTokens is the shortest common head that a prompt waits for (4c): for less than that,
+	// ShareTokens is the shortest common head that a prompt waits for (4d): for less than that,
 	// computing it twice costs less than a step of waiting. 0 is 16.
 	ShareTokens int
 	// RetainCells is how many cells may hold prefixes that nobody uses. 0 is half of Cells.
 	RetainCells int
 	// StepTime bounds a step while somebody decodes, IdleTime while nobody does. 0 is 100 and 250 ms.
 	StepTime, IdleTime time.Duration
+	// Interruptible tells that a step under way can be ended at any moment, at the cost of what it
+	// has computed so far (Interrupt).
+	Interruptible bool
 	// DraftTokens is how many guessed tokens a step has at most; 0: none. Without Reuse there are
 	// none either: a cache that cannot be rolled back cannot take back a wrong guess.
 	DraftTokens int
@@ -203,6 +208,8 @@ type Scheduler struct {
 	cost    cost
 	spec    speculation
 	drain   drain
+	company company
+	long    time.Duration // what the step planned last is expected to take, if it is a long one (4c)
 }
 
 // New returns an empty scheduler. It panics if cfg is invalid.

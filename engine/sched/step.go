@@ -49,7 +49,8 @@ func (s *Scheduler) Step(now time.Time) (*Plan, Admission, bool) {
 		}
 	}
 	// 4 prompts
-	budget := s.budget(len(p.Tokens))
+	decoding := len(p.Tokens)
+	budget := s.budget(decoding)
 	s.prompts = s.prompts[:0]
 	for _, r := range s.runs {
 		if !r.decoding() {
@@ -58,9 +59,13 @@ func (s *Scheduler) Step(now time.Time) (*Plan, Admission, bool) {
 	}
 	s.sortByRank(s.prompts)
 	for i, r := range s.prompts {
-		if len(p.Tokens) < budget && !s.computedBy(s.prompts[:i], r) { // 4c
+		if len(p.Tokens) < budget && !s.computedBy(s.prompts[:i], r) { // 4d
 			s.add(r, min(len(r.tokens)-r.computed, budget-len(p.Tokens)))
 		}
+	}
+	s.long = 0
+	if took := s.cost.predict(len(p.Tokens), s.used()); decoding == 0 && s.cost.believed() && took > s.cfg.IdleTime {
+		s.long = took
 	}
 	// 5 eviction
 	s.tree.EvictIdle(s.cost.patience(s.tree.Returns()))
@@ -71,7 +76,7 @@ func (s *Scheduler) Step(now time.Time) (*Plan, Admission, bool) {
 	return p, a, len(p.Tokens) > 0 || len(p.Ops) > 0
 }
 
-// budget is the most tokens of a step that already has rows of decoding requests in it (4a, 4b).
+// budget is the most tokens of a step that already has rows of decoding requests in it (4a to 4c).
 func (s *Scheduler) budget(rows int) int {
 	low, high := min(rows+s.cfg.SliceTokens, s.cfg.BatchTokens), s.cfg.BatchTokens
 	if !s.cost.believed() {
@@ -83,6 +88,8 @@ func (s *Scheduler) budget(rows int) int {
 	limit := s.cfg.IdleTime // 4b
 	if rows > 0 {
 		limit = s.cfg.StepTime // 4a
+	} else if s.cfg.Interruptible {
+		limit = max(limit, s.company.solitude()) // 4c
 	}
 	n := s.cost.most(limit, low, high, s.used())
 	if rows == 0 && n > tile { // kernels compute whole tiles; the nearest number of them
