@@ -37,6 +37,7 @@ type Engine struct {
 	sched   *sched.Scheduler
 	gens    map[sched.ID]*generation
 	nextID  sched.ID
+	lot     lot       // what is parked; the loop's
 	alive   int       // generations in the step under way that somebody still wants
 	began   time.Time // when that step was planned
 	tainted bool      // NaN was seen; the cache's data is cleared when nobody runs
@@ -109,6 +110,7 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 			e.set.context, e.plan.Calibration = set.context, c
 		}
 		opened, err := e.open(model)
+		e.park(o.parkBytes())
 		if err != nil || o.Turn == nil {
 			return opened, err
 		}

@@ -20,6 +20,7 @@ type fakeContext struct {
 	row     llama.RowState // what becomes of the rows of the next steps
 	hold    chan struct{}  // if set, a step waits for a value or for Abort
 	aborted chan struct{}
+	pace    time.Duration // that a token takes
 	steps   int
 	tokens  int
 	cleared int
@@ -37,6 +38,13 @@ func (f *fakeContext) Step(s *llama.Step) error {
 	if hold != nil && len(s.Tokens) > 0 {
 		select {
 		case <-hold:
+		case <-f.aborted:
+			return llama.ErrAborted
+		}
+	}
+	if f.pace > 0 && len(s.Tokens) > 0 {
+		select {
+		case <-time.After(f.pace * time.Duration(len(s.Tokens))):
 		case <-f.aborted:
 			return llama.ErrAborted
 		}

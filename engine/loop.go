@@ -21,6 +21,16 @@ func (e *Engine) loop() {
 		if !ok {
 			return
 		}
+		if moves(plan) {
+			cells, took, err := e.move(plan)
+			if err != nil {
+				e.confused(err)
+				continue
+			}
+			e.mu.Lock()
+			e.sched.Moved(cells, took)
+			e.mu.Unlock()
+		}
 		tokens, rows := len(step.Tokens), len(step.Rows)
 		if n := crew.threads(tokens, rows); n != threads {
 			if err := e.ctx.SetThreads(n); err != nil {
@@ -82,12 +92,10 @@ func (e *Engine) next(step *llama.Step, flying *[]*generation) (*sched.Plan, boo
 // fill translates plan into a step and marks who flies with it.
 func (e *Engine) fill(step *llama.Step, plan *sched.Plan, flying *[]*generation) {
 	step.Ops, step.Rows, *flying = step.Ops[:0], step.Rows[:0], (*flying)[:0]
-	for _, op := range plan.Ops {
-		o := llama.SeqOp{Kind: llama.OpRemove, Seq: llama.SeqID(op.Src), From: llama.Pos(op.From), To: llama.Pos(op.To)}
-		if op.Copy {
-			o.Kind, o.Dst = llama.OpCopy, llama.SeqID(op.Dst)
+	if !moves(plan) {
+		for _, op := range plan.Ops {
+			step.Ops = append(step.Ops, cacheOp(op))
 		}
-		step.Ops = append(step.Ops, o)
 	}
 	step.Tokens, step.Pos, step.Seqs, step.Outputs = plan.Tokens, plan.Pos, plan.Seqs, plan.Outputs
 	for _, row := range plan.Rows {
@@ -223,6 +231,7 @@ func (g *generation) show(text string) {
 // still spoils its neighbours when flash attention is off (0 times infinity).
 func (e *Engine) cleanse() {
 	e.sched.Forget()
+	clear(e.lot)
 	if err := e.ctx.ClearAll(); err != nil {
 		e.log.Error("clearing the KV cache", "error", err)
 	}

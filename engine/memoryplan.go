@@ -116,10 +116,10 @@ func (p *planner) plan(o Options) (*MemoryPlan, error) {
 		return nil, fmt.Errorf("plan memory: %w", err)
 	}
 	out := &MemoryPlan{
-		Weights: p.model.SizeBytes(), Context: set.context.Context, Parallel: set.context.MaxSeqs,
+		Weights: p.model.SizeBytes(), Context: set.context.Context, Parallel: set.sched.Rows,
 		Layers: p.model.Layers() + 1, GPULayers: o.GPULayers,
 		Settings: fmt.Sprintf("%d tokens for %d requests at once, KV cache %s/%s, batch %d",
-			set.context.Context, set.context.MaxSeqs, set.context.TypeK, set.context.TypeV, set.context.Batch),
+			set.context.Context, set.sched.Rows, set.context.TypeK, set.context.TypeV, set.context.Batch),
 	}
 	if out.GPULayers < 0 || out.GPULayers > out.Layers {
 		out.GPULayers = out.Layers

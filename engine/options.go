@@ -36,6 +36,11 @@ type Options struct {
 
 	KVSharing string // instance, user or off; empty: instance
 
+	// ParkBytes is how much main memory may hold prefixes that nobody uses at the moment, so that
+	// attention need not pass by them; 0: a quarter of what is free once the model is loaded, at
+	// most 8 GiB; negative: none, they stay in the KV cache.
+	ParkBytes int
+
 	// StateDir and KeepPrefixes let prefixes that several came back to outlive the process: a folder,
 	// and how many bytes of the cache are saved in it at most when the engine closes. The file holds
 	// people's code. 0 or no folder: nothing is saved.
@@ -114,8 +119,9 @@ func (o Options) settle(m *llama.Model) (settings, error) {
 		Threads: or(o.Threads, min(runtime.NumCPU(), runtime.GOMAXPROCS(0))),
 		Unified: true, OffloadKV: true,
 	}
-	draft := max(min(or(o.Draft, DefaultDraft), batch-c.MaxSeqs), 0)
-	c.MaxOutputs = c.MaxSeqs + draft
+	rows := c.MaxSeqs
+	draft := max(min(or(o.Draft, DefaultDraft), batch-rows), 0)
+	c.MaxOutputs = rows + draft
 	var err error
 	if c.FlashAttention, err = parseFlashAttention(o.FlashAttention); err != nil {
 		return settings{}, err
@@ -131,6 +137,10 @@ func (o Options) settle(m *llama.Model) (settings, error) {
 		return settings{}, err
 	}
 	whyNoReuse := noReuse(m, sharing)
+	if whyNoReuse == "" && c.MaxSeqs < cells {
+		c.MaxSeqs++ // the scheduler's scratch sequence, under which prefixes are saved
+		c.MaxOutputs = max(c.MaxOutputs, c.MaxSeqs)
+	}
 	// Layers with a window keep all cells, so that prompts can be shared and guesses taken back.
 	c.SWAFull = m.SlidingWindow() > 0 && whyNoReuse == ""
 	s := settings{
@@ -139,7 +149,7 @@ func (o Options) settle(m *llama.Model) (settings, error) {
 		limit:   min(cells, trained),
 		maxWait: cmp.Or(o.MaxWait, DefaultMaxWait),
 		sched: sched.Config{
-			Cells: cells, Rows: c.MaxSeqs, BatchTokens: batch,
+			Cells: cells, Rows: rows, BatchTokens: batch,
 			SliceTokens: or(o.Slice, DefaultSlice), Queue: or(o.Queue, DefaultQueue),
 			StepTime: o.stepTime(), IdleTime: o.IdleTime, DraftTokens: draft, DraftAlways: o.draftAlways,
 			Reuse: whyNoReuse == "", Window: c.SWAFull, Interruptible: whyNoReuse == "" && o.interruptible(),

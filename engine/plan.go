@@ -21,6 +21,7 @@ type Plan struct {
 	Reuse          bool   // prompts start from what is in the cache
 	NoReuse        string // why not
 	KVSharing      Sharing
+	ParkBytes      uint64       // main memory for prefixes that nobody uses at the moment
 	Calibration    *Calibration // how the settings were found that were left open; nil: not measured
 	// Bytes by use, over all devices: as llama.cpp counts them, without output rows and vocabulary.
 	WeightBytes, CacheBytes, ComputeBytes uint64

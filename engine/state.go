@@ -18,6 +18,7 @@ type State struct {
 	Prefixes, KeptTokens int
 	Shared               int // cells that two or more running requests use at once
 	EvictedTokens        uint64
+	ParkedTokens         int // of prefixes that are in main memory
 	Threads              int // that decode at the moment
 }
 
@@ -39,6 +40,7 @@ func (e *Engine) State() State {
 	s.CellsUsed, s.Evictable = e.sched.Cells()
 	s.Prefixes, s.KeptTokens, s.EvictedTokens = e.sched.Prefixes()
 	s.Shared = e.sched.Shared()
+	s.ParkedTokens = e.sched.Parked()
 	for class := range sched.Class(sched.Classes) {
 		s.ByClass[class] = ClassState{e.sched.RunningOf(class), e.sched.WaitingOf(class), e.sched.Wait(class)}
 	}

@@ -32,12 +32,15 @@ func (c *crew) pilot(tokens, rows int) (p *threadPilot, kind int) {
 // threads is the number for the next step.
 func (c *crew) threads(tokens, rows int) int {
 	p, kind := c.pilot(tokens, rows)
+	if p.wouldHurt(tokens) {
+		return p.current
+	}
 	return p.threads(kind)
 }
 
 // observe learns what a step took.
 func (c *crew) observe(tokens, rows int, took time.Duration) {
-	if p, kind := c.pilot(tokens, rows); kind > 0 {
+	if p, kind := c.pilot(tokens, rows); kind > 0 && !p.wouldHurt(tokens) {
 		p.observe(kind, took/time.Duration(tokens))
 	}
 }
@@ -70,16 +73,23 @@ type trials struct {
 	sample   int // steps with either setting that are compared
 }
 
-// A step of prompts takes up to 250 ms, and one of decoding less than a tenth of that.
+// wouldHurt: a trial is due, but this step is one of the long ones that a prompt without company
+// gets, and with half of the threads it would take a second more.
+func (p *threadPilot) wouldHurt(tokens int) bool {
+	return p.other != 0 && time.Duration(p.long*float64(tokens)*float64(time.Second)) > trialStep
+}
+
+// A step of prompts takes up to 250 ms in company, and one of decoding less than a tenth of that.
 var (
 	decodingTrials = trials{first: 128, maxPause: 2048, sample: 5}
 	promptTrials   = trials{first: 6, maxPause: 192, sample: 3}
 )
 
 const (
-	pilotGain  = 0.95 // what takes at most this much of the time is chosen
-	pilotBad   = 1.05 // a trial ends when its first step takes this much more
-	pilotAlarm = 1.25 // steps that take this much more than before call for a trial
+	pilotGain  = 0.95                   // what takes at most this much of the time is chosen
+	pilotBad   = 1.05                   // a trial ends when its first step takes this much more
+	pilotAlarm = 1.25                   // steps that take this much more than before call for a trial
+	trialStep  = 400 * time.Millisecond // longer steps are no trials
 )
 
 func newThreadPilot(threads int, t trials) *threadPilot {

@@ -9,7 +9,7 @@ import (
 type machine func(n, rows int) time.Duration
 
 func idleMachine(n, rows int) time.Duration {
-	return time.Duration(rows) * 16 * time.Millisecond / time.Duration(n)
+	return time.Duration(rows) * 2 * time.Millisecond / time.Duration(n)
 }
 
 // oneCoreBusy makes all threads wait for the one that shares its core.
@@ -83,13 +83,30 @@ func TestPromptsAndDecodingAreTriedApart(t *testing.T) {
 	// Tails of prompts come between the slices and say nothing.
 	c = newCrew(2)
 	for i := range 60 {
-		tokens := 500
+		tokens := 120
 		if i%5 == 4 {
 			tokens = 20
 		}
 		c.observe(tokens, 1, oneCoreBusy(2)(c.threads(tokens, 1), tokens))
 	}
-	if n := c.threads(500, 1); n != 1 {
+	if n := c.threads(120, 1); n != 1 {
+		t.Errorf("%d threads, want 1", n)
+	}
+}
+
+// A prompt without company is computed in steps of seconds: none of them is a trial.
+func TestLongStepsAreNoTrials(t *testing.T) {
+	c := newCrew(2)
+	for range 200 {
+		if n := c.threads(512, 1); n != 2 {
+			t.Fatalf("%d threads for a step of half a second", n)
+		}
+		c.observe(512, 1, idleMachine(2, 512))
+	}
+	for range 8 { // slices are, as before
+		c.observe(100, 1, oneCoreBusy(2)(c.threads(100, 1), 100))
+	}
+	if n := c.threads(100, 1); n != 1 {
 		t.Errorf("%d threads, want 1", n)
 	}
 }

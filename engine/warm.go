@@ -101,10 +101,7 @@ func (e *Engine) saveBranches(w *warm, s saver) (n int, size int64, err error) {
 	if len(all) == 0 {
 		return 0, 0, nil // an earlier file may still serve
 	}
-	scratch, ok := e.sched.Scratch()
-	if !ok {
-		return 0, 0, errors.New("no sequence id is free for it")
-	}
+	scratch := e.sched.Scratch()
 	if err := os.MkdirAll(filepath.Dir(w.file), 0o700); err != nil {
 		return 0, 0, err
 	}
@@ -124,17 +121,13 @@ func (e *Engine) saveBranches(w *warm, s saver) (n int, size int64, err error) {
 	}
 	room := w.most
 	for _, b := range all {
-		from := llama.SeqOp{Kind: llama.OpCopy, Seq: llama.SeqID(b.Seq), Dst: llama.SeqID(scratch), From: llama.Pos(b.From), To: -1}
-		if err := s.Step(&llama.Step{Ops: []llama.SeqOp{from}}); err != nil {
-			return 0, 0, err
+		cells := e.lot[b.Key]
+		if b.Key == 0 {
+			if cells, err = saveFrom(s, llama.SeqID(b.Seq), llama.SeqID(scratch), llama.Pos(b.From)); err != nil {
+				return 0, 0, err
+			}
 		}
-		cells, err := s.SaveSeq(llama.SeqID(scratch))
-		if err != nil {
-			return 0, 0, err
-		}
-		if err := s.Step(&llama.Step{Ops: []llama.SeqOp{{Kind: llama.OpRemove, Seq: llama.SeqID(scratch), To: -1}}}); err != nil {
-			return 0, 0, err
-		}
+		b.Key = 0
 		if room -= len(cells); room < 0 {
 			break // what follows may be below this one
 		}
@@ -153,6 +146,18 @@ func (e *Engine) saveBranches(w *warm, s saver) (n int, size int64, err error) {
 		return 0, 0, err
 	}
 	return n, size, os.Rename(f.Name(), w.file)
+}
+
+// saveFrom saves what seq has from a position on, by way of scratch.
+func saveFrom(s saver, seq, scratch llama.SeqID, from llama.Pos) ([]byte, error) {
+	if err := s.Step(&llama.Step{Ops: []llama.SeqOp{{Kind: llama.OpCopy, Seq: seq, Dst: scratch, From: from, To: -1}}}); err != nil {
+		return nil, err
+	}
+	cells, err := s.SaveSeq(scratch)
+	if err != nil {
+		return nil, err
+	}
+	return cells, s.Step(&llama.Step{Ops: []llama.SeqOp{{Kind: llama.OpRemove, Seq: scratch, To: -1}}})
 }
 
 // restoreWarm grafts what was saved. It runs on the loop's thread before the loop.
@@ -239,6 +244,11 @@ func (e *Engine) finishOps(c stepper) error {
 		}
 		if len(plan.Tokens) > 0 {
 			return errors.New("somebody still runs")
+		}
+		if moves(plan) {
+			if _, _, err := e.move(plan); err != nil {
+				return err
+			}
 		}
 		e.fill(&step, plan, &flying)
 		if err := c.Step(&step); err != nil {

@@ -91,6 +91,7 @@ func (s *server) prepare() ([]engine.Options, error) {
 		}
 		o.Parallel, o.Queue, o.MaxWait = s.cli.Int("parallel"), s.cli.Int("queue"), s.cli.Duration("max-wait")
 		o.KVSharing, o.CalibrationDir = s.cli.String("kv-sharing"), calibrationDir(s.cli)
+		o.ParkBytes = cacheRAM(s.cli)
 		o.StateDir, o.KeepPrefixes = stateDir(s.cli), s.cli.Int("keep-prefixes")<<20
 		o.Batch, o.Slice, o.StepTime = s.cli.Int("batch"), s.cli.Int("slice"), s.cli.Duration("step-time")
 		if o.Draft = s.cli.Int("draft-tokens"); o.Draft == 0 {

@@ -53,6 +53,7 @@ func runFlags() []cli.Flag {
 		&cli.IntFlag{Name: "queue", Value: engine.DefaultQueue, Usage: "most requests that wait, of completions, generations and conversations each; more are answered 429", EnvVars: []string{"AIGW_QUEUE"}},
 		&cli.DurationFlag{Name: "max-wait", Value: engine.DefaultMaxWait, Usage: "how long a completion waits for its turn; generations wait 3 times, conversations 6 times as long; who cannot have it in time is answered 429 at once", EnvVars: []string{"AIGW_MAX_WAIT"}},
 		calibrateFlag(),
+		cacheRAMFlag(),
 		keepPrefixesFlag(),
 		&cli.StringFlag{Name: "kv-sharing", Value: string(engine.ShareInstance), Usage: "between whom what was computed of equal prompts is shared: instance, user or off; see docs/security.md", EnvVars: []string{"AIGW_KV_SHARING"}},
 		&cli.IntFlag{Name: "batch", Value: engine.DefaultBatch, Usage: "most tokens computed in one step", EnvVars: []string{"AIGW_BATCH"}},
@@ -264,6 +265,9 @@ func checkRunFlags(c *cli.Context) error {
 	}
 	if n := c.Int("keep-prefixes"); n < 0 || n > 1<<16 {
 		return usagef("--keep-prefixes %d: from 0 to %d MiB", n, 1<<16)
+	}
+	if n := c.Int("cache-ram"); n < -1 || n > 1<<20 {
+		return usagef("--cache-ram %d: from 0 to %d MiB, or -1", n, 1<<20)
 	}
 	if err := errors.Join(checkCalibrate(c), checkChatWarmup(c)); err != nil {
 		return err

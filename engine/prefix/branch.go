@@ -11,6 +11,7 @@ type Branch struct {
 	From   int     // the node's own tokens are Path[From:]
 	Visits int     // how often somebody came back to it
 	Seq    Seq     // has the node's cells; another one after a graft
+	Key    Key     // or they are parked there
 }
 
 // Popular lists the nodes of a scope that somebody came back to at least visits times, or that are
@@ -25,14 +26,15 @@ func (t *Tree) Popular(scope string, visits int) []Branch {
 	down = func(n *node, path []int32) {
 		var children []*node
 		for _, child := range n.children {
-			if child.visits >= visits || child.kept {
+			whole := !child.isParked() || child.parkedFrom == child.from // else it takes its own cells and more
+			if (child.visits >= visits || child.kept) && whole {
 				children = append(children, child)
 			}
 		}
 		slices.SortFunc(children, func(a, b *node) int { return cmp.Or(b.visits-a.visits, int(a.seq-b.seq)) })
 		for _, child := range children {
 			whole := slices.Concat(path, child.tokens)
-			all = append(all, Branch{Path: whole, From: child.from, Visits: child.visits, Seq: child.seq})
+			all = append(all, Branch{Path: whole, From: child.from, Visits: child.visits, Seq: child.seq, Key: child.key})
 			down(child, whole)
 		}
 	}

@@ -44,6 +44,7 @@ type Tree struct {
 	returns float64
 	evicted uint64 // tokens
 	clock   uint64 // counts leases and what Tick adds; orders nodes by last use
+	parking parking
 }
 
 type node struct {
@@ -56,6 +57,9 @@ type node struct {
 	visits   int    // how often somebody came back to it
 	kept     bool   // somebody asked for it to be kept
 	used     uint64 // clock when a lease last went through or ended
+
+	key        Key // not 0: the node is parked, and seq means nothing
+	parkedFrom int // position of the first parked cell
 }
 
 func (n *node) isRoot() bool { return n.parent == nil }
@@ -132,7 +136,7 @@ func (t *Tree) Shared() int {
 	return shared
 }
 
-// Match returns how many leading tokens are in the tree. It changes nothing.
+// Match returns how many leading tokens are in the tree, parked or not. It changes nothing.
 func (t *Tree) Match(scope string, tokens []int32) int {
 	n, matched := t.roots[scope], 0
 	if n == nil {
@@ -199,6 +203,9 @@ func (l *Lease) Follow(tokens []int32, limit int, dst Seq) {
 			return
 		}
 		same := common(child.tokens, tokens[at:])
+		if child.isParked() && (same*worthLoading < child.parkedCells() || !t.unpark(child)) {
+			return
+		}
 		if same < len(child.tokens) {
 			upper, ok := t.split(child, same)
 			if !ok {
@@ -232,6 +239,14 @@ func (l *Lease) Extend(tokens []int32, seq Seq) {
 			return
 		}
 		same := common(child.tokens, tokens)
+		if child.isParked() {
+			if l.replace(child, same, seq) {
+				tokens = tokens[same:]
+			} else if child.parent != nil {
+				return
+			}
+			continue
+		}
 		if same < len(child.tokens) {
 			upper, ok := t.split(child, same)
 			if !ok {
@@ -314,7 +329,10 @@ func (t *Tree) DropScope(scope string) {
 		for _, child := range n.children {
 			free(child)
 		}
-		if !n.isRoot() && n.refs == 0 && len(n.children) == 0 {
+		switch {
+		case n.isParked():
+			t.forget(n)
+		case !n.isRoot() && n.refs == 0 && len(n.children) == 0:
 			t.remove(n)
 		}
 	}
@@ -341,8 +359,8 @@ func (t *Tree) EvictIdle(age int) {
 // one that was used by ten is likelier to be used again than the one that nobody came back to.
 func (t *Tree) idle(n *node) float64 { return float64(t.clock-n.used) / float64(1+min(n.visits, 15)) }
 
-// Evict frees at least want cells if it can, the most idle leaves first, what is to be kept last,
-// and returns how many it freed. Leased paths stay.
+// Evict takes at least want cells out of the cache if it can, the most idle leaves first, what is
+// to be kept last, and returns how many it freed. Leased paths stay.
 func (t *Tree) Evict(want int) int {
 	freed := 0
 	for freed < want {
@@ -351,9 +369,19 @@ func (t *Tree) Evict(want int) int {
 			break
 		}
 		freed += len(leaf.tokens)
-		t.drop(leaf)
+		t.yield(leaf)
 	}
 	return freed
+}
+
+// Clear drops all that nobody has leased, also what is parked.
+func (t *Tree) Clear() {
+	for leaf := t.victim(); leaf != nil; leaf = t.victim() {
+		t.drop(leaf)
+	}
+	for len(t.parking.nodes) > 0 {
+		t.forget(t.oldestParked())
+	}
 }
 
 // split cuts a node at offset and returns its upper part, which gets a new sequence id.
@@ -394,20 +422,31 @@ func (t *Tree) retain() (Seq, bool) {
 	if leaf == nil {
 		return 0, false
 	}
-	t.drop(leaf)
+	t.yield(leaf)
 	return t.ids.Retain()
 }
 
-// victim is the most idle leaf that nobody has leased, one that is to be kept only if there is no
+// victim is the most idle node in the cache that nobody has leased and that has nobody below it
+// there, one that is to be kept only if there is no
 // other. There are at most as many nodes as sequence ids, so looking at all of them is cheap.
 func (t *Tree) victim() *node {
 	var best *node
 	t.walk(func(n *node) {
-		if n.refs == 0 && len(n.children) == 0 && (best == nil || t.before(n, best)) {
+		if n.refs == 0 && n.isLeaf() && (best == nil || t.before(n, best)) {
 			best = n
 		}
 	})
 	return best
+}
+
+// isLeaf: nothing below n is in the cache.
+func (n *node) isLeaf() bool {
+	for _, child := range n.children {
+		if !child.isParked() {
+			return false
+		}
+	}
+	return true
 }
 
 // before: a is to be evicted before b.
@@ -433,14 +472,29 @@ func (t *Tree) drop(leaf *node) {
 }
 
 func (t *Tree) remove(leaf *node) {
+	for _, child := range leaf.children { // which is parked
+		t.forget(child)
+	}
+	t.leave(leaf)
+	t.unlink(leaf)
+}
+
+// leave frees what a node has of the cache.
+func (t *Tree) leave(leaf *node) {
 	t.cache.Remove(leaf.seq, leaf.from, leaf.to())
 	t.ids.Release(leaf.seq)
-	delete(leaf.parent.children, leaf.tokens[0])
 	t.cells -= len(leaf.tokens)
 	t.nodes--
-	if leaf.parent.isRoot() && len(leaf.parent.children) == 0 && leaf.parent.refs == 0 {
+}
+
+// unlink takes a node out of the tree.
+func (t *Tree) unlink(n *node) {
+	parent := n.parent
+	delete(parent.children, n.tokens[0])
+	n.parent = nil
+	if parent.isRoot() && len(parent.children) == 0 && parent.refs == 0 {
 		for scope, root := range t.roots {
-			if root == leaf.parent {
+			if root == parent {
 				delete(t.roots, scope)
 				break
 			}
@@ -448,12 +502,15 @@ func (t *Tree) remove(leaf *node) {
 	}
 }
 
+// walk visits the nodes that are in the cache.
 func (t *Tree) walk(visit func(*node)) {
 	var down func(*node)
 	down = func(n *node) {
 		for _, child := range n.children {
-			visit(child)
-			down(child)
+			if !child.isParked() {
+				visit(child)
+				down(child)
+			}
 		}
 	}
 	for _, root := range t.roots {

@@ -3,6 +3,8 @@ package sched
 import (
 	"fmt"
 	"slices"
+
+	"aigw/engine/prefix"
 )
 
 // fakeModel stands for a KV cache and the model on it. A cell remembers the whole history that
@@ -19,11 +21,13 @@ type fakeModel struct {
 	// forget as soon as it may.
 	window    int
 	forgotten int
-	whole     bool // sequences can only be emptied, not cut back
+	whole     bool                          // sequences can only be emptied, not cut back
+	parked    map[prefix.Key]map[int]uint64 // position -> state
+	loads     int
 }
 
 func newFakeModel(cells int) *fakeModel {
-	return &fakeModel{cells: cells, seqs: map[int32]map[int]int{}, state: map[int]uint64{}, uses: map[int]int{}, says: byHistory}
+	return &fakeModel{cells: cells, seqs: map[int32]map[int]int{}, state: map[int]uint64{}, uses: map[int]int{}, parked: map[prefix.Key]map[int]uint64{}, says: byHistory}
 }
 
 // extend is splitmix64 over the state and the token.
@@ -109,7 +113,25 @@ func (m *fakeModel) forget() {
 // computed, as an abort does.
 func (m *fakeModel) run(p *Plan, partial bool) ([]int32, error) {
 	for _, op := range p.Ops {
-		if op.Copy {
+		switch op.Kind {
+		case Save:
+			if err := m.save(op); err != nil {
+				return nil, err
+			}
+			continue
+		case Load:
+			if err := m.load(op); err != nil {
+				return nil, err
+			}
+			continue
+		case Drop:
+			if m.parked[op.Key] == nil {
+				return nil, fmt.Errorf("%+v: nothing is parked there", op)
+			}
+			delete(m.parked, op.Key)
+			continue
+		}
+		if op.Kind == Copy {
 			for pos := op.From; pos < op.To; pos++ {
 				cell, ok := m.seqs[int32(op.Src)][pos]
 				if !ok {
@@ -181,6 +203,42 @@ func (m *fakeModel) run(p *Plan, partial bool) ([]int32, error) {
 		return nil, fmt.Errorf("%d rows, %d outputs", n, countTrue(p.Outputs))
 	}
 	return sampled, nil
+}
+
+func (m *fakeModel) save(op Op) error {
+	if m.parked[op.Key] != nil {
+		return fmt.Errorf("%+v: the key is taken", op)
+	}
+	states := map[int]uint64{}
+	for pos := op.From; pos < op.To; pos++ {
+		cell, ok := m.seqs[int32(op.Src)][pos]
+		if !ok {
+			return fmt.Errorf("%+v: source has no position %d", op, pos)
+		}
+		states[pos] = m.state[cell]
+	}
+	m.parked[op.Key] = states
+	return nil
+}
+
+func (m *fakeModel) load(op Op) error {
+	states := m.parked[op.Key]
+	switch {
+	case states == nil:
+		return fmt.Errorf("%+v: nothing is parked there", op)
+	case len(m.seqs[int32(op.Dst)]) > 0:
+		return fmt.Errorf("%+v: the target is not empty", op)
+	case m.used()+len(states) > m.cells:
+		return fmt.Errorf("%+v: %d cells do not fit beside %d of %d", op, len(states), m.used(), m.cells)
+	}
+	for pos, state := range states {
+		m.next++
+		m.state[m.next] = state
+		m.hold(int32(op.Dst), pos, m.next)
+	}
+	m.loads++
+	delete(m.parked, op.Key)
+	return nil
 }
 
 func countTrue(b []bool) int {

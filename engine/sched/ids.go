@@ -4,8 +4,7 @@ import "slices"
 
 // ids hands out the sequence ids of the cache. Running requests come first: what is left of
 // the ids after setting one aside for each possible row may be spent on retained prefixes. They take
-// the lowest ids, prefixes the highest: llama.cpp saves only sequences whose id is below the number
-// of rows, so these are free when nothing runs.
+// the lowest ids, prefixes the highest.
 type ids struct {
 	free     []Seq
 	reserved int // ids kept for rows that do not run yet

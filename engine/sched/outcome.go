@@ -109,11 +109,12 @@ func (s *Scheduler) Distrust(id ID) {
 	delete(s.byID, id)
 	s.remove(r)
 	s.forget(r)
-	s.tree.Evict(s.cfg.Cells)
+	s.tree.Clear()
 }
 
-// Forget drops everything that is retained. The caller clears the cache itself. Nothing may run.
+// Forget drops everything that is retained. The caller clears the cache, and what is parked, itself.
+// Nothing may run.
 func (s *Scheduler) Forget() {
-	s.tree.Evict(s.cfg.Cells)
+	s.tree.Clear()
 	s.ops = s.ops[:0]
 }

@@ -24,8 +24,10 @@
 //	       (company.go): the whole batch at once is computed fastest
 //	   4d  a prompt whose next tokens one before it is computing waits for them, and takes them
 //	       over from the tree, slice by slice: a head that many share is computed once
-//	5  prefixes that nobody leases are evicted, least recently used first,
-//	   5a  when passing by them has cost as much as computing them again would
+//	5  prefixes that nobody leases leave the cache, least recently used first. They are parked in
+//	   main memory, from where they come back when somebody begins with them (prefix/park.go); where
+//	   there is no room for that, or it cannot be, they are evicted for good
+//	   5a  when passing by them has cost as much as bringing them back, or computing them again, would
 //	   5b  when they are over RetainCells
 //	   5c  when the batch needs their cells
 //
@@ -115,11 +117,23 @@ type Request struct {
 // End as an Op's To means "to the last position".
 const End = -1
 
-// Op is one operation on the KV cache: Copy or Remove. To is exclusive, or End.
+// OpKind is a kind of operation on the KV cache.
+type OpKind int8
+
+const (
+	Remove OpKind = iota // From to To of Src
+	Copy                 // from Src to Dst
+	Save                 // From to To of Src, to Key in main memory; they stay in the cache
+	Load                 // from Key to Dst; Key is forgotten
+	Drop                 // Key is forgotten
+)
+
+// Op is one operation on the KV cache. To is exclusive, or End.
 type Op struct {
-	Copy     bool // else remove
-	Src, Dst Seq  // Dst only for a copy
+	Kind     OpKind
+	Src, Dst Seq
 	From, To int
+	Key      prefix.Key
 }
 
 // Row asks for the token that follows a request's tokens.
@@ -208,6 +222,8 @@ type Scheduler struct {
 	cost    cost
 	spec    speculation
 	drain   drain
+	scratch Seq // nobody's, for what is saved
+	parking parking
 	company company
 	long    time.Duration // what the step planned last is expected to take, if it is a long one (4c)
 }
@@ -223,6 +239,7 @@ func New(cfg Config) *Scheduler {
 	cfg.IdleTime = cmp.Or(cfg.IdleTime, 250*time.Millisecond)
 	s := &Scheduler{cfg: cfg, byID: map[ID]*run{}}
 	s.ids = newIDs(MaxSeq, cfg.Rows)
+	s.scratch = s.ids.take(Seq(cfg.Rows))
 	s.spec = newSpeculation(cfg.DraftTokens)
 	if cfg.Window {
 		g := newGuards((*opList)(&s.ops), s.ids)
@@ -237,12 +254,20 @@ func New(cfg Config) *Scheduler {
 type opList []Op
 
 func (l *opList) Copy(src, dst Seq, from, to int) {
-	*l = append(*l, Op{Copy: true, Src: src, Dst: dst, From: from, To: to})
+	*l = append(*l, Op{Kind: Copy, Src: src, Dst: dst, From: from, To: to})
 }
 
 func (l *opList) Remove(seq Seq, from, to int) {
 	*l = append(*l, Op{Src: seq, From: from, To: to})
 }
+
+func (l *opList) Save(seq Seq, from, to int, key prefix.Key) {
+	*l = append(*l, Op{Kind: Save, Src: seq, From: from, To: to, Key: key})
+}
+
+func (l *opList) Load(key prefix.Key, seq Seq) { *l = append(*l, Op{Kind: Load, Dst: seq, Key: key}) }
+
+func (l *opList) Drop(key prefix.Key) { *l = append(*l, Op{Kind: Drop, Key: key}) }
 
 // Waiting and Running count requests.
 func (s *Scheduler) Waiting() int { return len(s.waiting) }

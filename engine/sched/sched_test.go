@@ -2,6 +2,7 @@ package sched
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -147,6 +148,13 @@ func (w *world) check() error {
 	if len(w.s.ops) > 0 {
 		return nil
 	}
+	parked := 0
+	for _, states := range w.m.parked {
+		parked += len(states)
+	}
+	if parked != w.s.Parked() {
+		return fmt.Errorf("%d cells are parked, the books say %d", parked, w.s.Parked())
+	}
 	if used, _ := w.s.Cells(); used != w.m.used() && !w.cfg.Window || used < w.m.used() {
 		return errors.New("books and cache count different cells")
 	}
@@ -180,7 +188,7 @@ func drawPrompt(t *rapid.T) []int32 {
 }
 
 func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
-	reused, failed, right, wrong, expired, preempted, forgotten := 0, 0, 0, 0, 0, 0, 0
+	reused, failed, right, wrong, expired, preempted, forgotten, loads := 0, 0, 0, 0, 0, 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := Config{
 			Cells:       rapid.IntRange(32, 96).Draw(t, "cells"),
@@ -198,6 +206,10 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 		w.m.whole = !cfg.Reuse
 		if cfg.Window {
 			w.m.window = 5
+		}
+		if rapid.Bool().Draw(t, "park") {
+			w.s.Park(rapid.IntRange(1, 64).Draw(t, "lot"))
+			w.s.parking.soon = rapid.Bool().Draw(t, "soon")
 		}
 		if rapid.Bool().Draw(t, "few ids") {
 			w.s.ids.free = w.s.ids.free[len(w.s.ids.free)-cfg.Rows-3:]
@@ -248,11 +260,12 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 		if w.s.tree.Pinned() != 0 || len(w.s.byID) != 0 {
 			t.Fatalf("%v, %d known requests after everybody left", w.s.tree, len(w.s.byID))
 		}
-		w.s.tree.Evict(cfg.Cells)
+		w.s.tree.Clear()
 		step(succeed)
-		if w.m.used() != 0 {
-			t.Fatalf("%d cells leaked", w.m.used())
+		if w.m.used() != 0 || len(w.m.parked) != 0 {
+			t.Fatalf("%d cells leaked, and %d parked prefixes", w.m.used(), len(w.m.parked))
 		}
+		loads += w.m.loads
 		reused += w.reused
 		right += w.guessedRight
 		wrong += w.guessed - w.guessedRight
@@ -261,8 +274,8 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 		forgotten += w.m.forgotten
 	})
 	t.Logf("%d tokens reused, %d failed steps, %d right and %d wrong guesses, %d expired, %d pre-empted", reused, failed, right, wrong, expired, preempted)
-	if expired == 0 || preempted == 0 || forgotten == 0 {
-		t.Fatalf("%d cells forgotten: the test did not test", forgotten)
+	if expired == 0 || preempted == 0 || forgotten == 0 || loads == 0 {
+		t.Fatalf("%d cells forgotten, %d prefixes loaded: the test did not test", forgotten, loads)
 	}
 	if reused == 0 || failed == 0 || right == 0 || wrong == 0 {
 		t.Fatalf("reused %d tokens, %d failed steps, %d right and %d wrong guesses: the test did not test", reused, failed, right, wrong)

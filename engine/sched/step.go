@@ -68,7 +68,11 @@ func (s *Scheduler) Step(now time.Time) (*Plan, Admission, bool) {
 		s.long = took
 	}
 	// 5 eviction
-	s.tree.EvictIdle(s.cost.patience(s.tree.Returns()))
+	if s.parking.on {
+		s.park(decoding > 0)
+	} else {
+		s.tree.EvictIdle(s.cost.patience(s.tree.Returns()))
+	}
 	over := s.tree.Cells() - s.tree.Pinned() - s.cfg.RetainCells
 	short := s.used() + len(p.Tokens) - s.cfg.Cells
 	s.tree.Evict(max(over, short))

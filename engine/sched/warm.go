@@ -24,12 +24,20 @@ func (s *Scheduler) Graft(b prefix.Branch) (Seq, bool) {
 	return s.tree.Graft("", b)
 }
 
-// Scratch is a sequence id below the number of rows that nobody has, while nothing runs.
-func (s *Scheduler) Scratch() (Seq, bool) {
-	for _, id := range s.ids.free {
-		if int(id) < s.cfg.Rows {
-			return id, true
-		}
+// Reset drops everything that runs or is retained, and tells what ran. The caller clears the cache.
+func (s *Scheduler) Reset() (ran []ID) {
+	for len(s.runs) > 0 {
+		r := s.runs[0]
+		ran = append(ran, r.ID)
+		delete(s.byID, r.ID)
+		s.remove(r)
+		s.forget(r)
 	}
-	return 0, false
+	s.Forget()
+	s.long = 0
+	return ran
 }
+
+// Scratch is a sequence id that nobody ever has. It is the first that is not a row's, Rows: llama.cpp
+// saves only sequences whose id is below the number that its context was made for.
+func (s *Scheduler) Scratch() Seq { return s.scratch }

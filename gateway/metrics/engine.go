@@ -51,6 +51,7 @@ var (
 		{engineDesc("kv_cells_kept", "Cells of heads that are kept for everybody."), prometheus.GaugeValue, func(s engine.State) float64 { return float64(s.KeptTokens) }},
 		{engineDesc("kv_cells_shared", "Cells that two or more running requests use at once."), prometheus.GaugeValue, func(s engine.State) float64 { return float64(s.Shared) }},
 		{engineDesc("stalls_total", "Times that a second or more passed between two tokens of an answer."), prometheus.CounterValue, func(s engine.State) float64 { return float64(s.Stalls) }},
+		{engineDesc("kv_cells_parked", "Cells of prefixes in main memory, from where they come back when somebody begins with them."), prometheus.GaugeValue, func(s engine.State) float64 { return float64(s.ParkedTokens) }},
 		{engineDesc("evicted_tokens_total", "Tokens of prefixes that were given up."), prometheus.CounterValue, func(s engine.State) float64 { return float64(s.EvictedTokens) }},
 		{engineDesc("prefixes", "Nodes of the prefix tree."), prometheus.GaugeValue, func(s engine.State) float64 { return float64(s.Prefixes) }},
 		{engineDesc("threads", "Threads that compute at the moment."), prometheus.GaugeValue, func(s engine.State) float64 { return float64(s.Threads) }},
