@@ -131,7 +131,7 @@ func failure(c *gin.Context, err error) *Error {
 		return failure(c, serving.Stopping())
 	case errors.As(err, &notServing):
 		return &Error{Status: http.StatusServiceUnavailable, Message: notServing.Error(), Type: unavailable, Code: "model_not_ready", Wait: max(notServing.RetryAfter, time.Second)}
-	case c.Request.Context().Err() != nil:
+	case gone(c):
 		return nil
 	case errors.As(err, &unknownModel):
 		return &Error{Status: http.StatusNotFound, Message: unknownModel.Error(), Type: invalidRequest, Param: "model", Code: "model_not_found"}
@@ -150,6 +150,9 @@ func failure(c *gin.Context, err error) *Error {
 	}
 	return &Error{Status: http.StatusInternalServerError, Message: "The answer could not be generated; the server's log says why", Type: serverError}
 }
+
+// gone reports whether the client has hung up.
+func gone(c *gin.Context) bool { return c.Request.Context().Err() != nil }
 
 // fail answers that nothing could be generated. It may be called only before anything was answered.
 func fail(c *gin.Context, err error) {
