@@ -35,8 +35,9 @@ float choice_state::loss(int32_t token) const {
 	if (!pieces->is_text[token]) return 0;
 	const uint32_t *begin = pieces->chars.data() + pieces->offset[token], *end = pieces->chars.data() + pieces->offset[token + 1];
 	if (chosen.empty()) begin = std::find_if(begin, end, [](uint32_t c) { return c != '\n'; });
+	if (begin == end || std::find(next.begin(), next.end(), *begin) == next.end()) return 0;
 	float weight;
-	return begin != end && best(begin, end, weight) ? weight - now : 0;
+	return best(begin, end, weight) ? weight - now : 0;
 }
 
 void choice_state::accept(int32_t token) {
@@ -54,11 +55,11 @@ void choice_state::accept(int32_t token) {
 	}
 	if (chosen.empty()) begin = std::find_if(begin, end, [](uint32_t c) { return c != '\n'; });
 	chosen.insert(chosen.end(), begin, end);
-	int32_t left = 0;
+	next.clear();
 	for (const option &o : options) {
-		left += chosen.size() < o.text.size() && std::equal(chosen.begin(), chosen.end(), o.text.begin());
+		if (chosen.size() < o.text.size() && std::equal(chosen.begin(), chosen.end(), o.text.begin())) next.push_back(o.text[chosen.size()]);
 	}
-	if (left < 2 || !best(nullptr, nullptr, now)) where = over;
+	if (next.size() < 2 || !best(nullptr, nullptr, now)) where = over;
 }
 
 } // namespace aigw

@@ -35,6 +35,7 @@ class choice_state {
 	enum { first_line, choosing, over } where = first_line;
 	std::vector<uint32_t> chosen; // behind the first line and the empty ones that follow it
 	float now = 0;                // best() of chosen
+	std::vector<uint32_t> next;   // characters with which options go on from chosen: few tokens of a vocabulary begin so
 };
 
 } // namespace aigw

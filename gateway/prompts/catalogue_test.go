@@ -156,6 +156,8 @@ func TestMistakesInFiles(t *testing.T) {
 		{"max_tokens: 9", "max_tokens: 9\ntemperature: .nan", "p.yaml:5: temperature NaN"},
 		{"max_tokens: 9", "max_tokens: 9\nstops: ['']", "p.yaml:5: stops"},
 		{"max_tokens: 9", "max_tokens: 9\nreader: snippet_reader", "p.yaml:5: reader"},
+		{"max_tokens: 9", "max_tokens: 9\ngrammar: |\n  root ::= x\n  y ::= [", "p.yaml:7: grammar: "},
+		{"max_tokens: 9", "max_tokens: 9\nreader: issue_reader\ngrammar: root ::= [a]", "p.yaml:6: a reader's prompt"},
 		{"max_tokens: 9", "most_tokens: 9", "p.yaml:4: field most_tokens is unknown"},
 		{"[input]", "[Input]", "p.yaml:5: input"},
 		{"role: user", "role: robot", "p.yaml:7: role \"robot\""},
@@ -299,4 +301,59 @@ func FuzzBodies(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What the grammars of prompts derive is what GitLab reads, and what their texts ask for.
+func TestForms(t *testing.T) {
+	for id, forms := range map[string]struct{ right, wrong []string }{
+		"measure_comment_temperature": {
+			[]string{"<temperature_rating>\n{\"rating\": 2, \"issues\": [\"It calls the author careless.\"]}\n</temperature_rating>", "<temperature_rating>\n{\"rating\": 1, \"issues\": []}\n</temperature_rating>"},
+			[]string{"<temperature_rating>\n{\"rating\": 3, \"issues\": []}\n</temperature_rating>", "{\"rating\": 1, \"issues\": []}", ""},
+		},
+		"resolve_vulnerability": {
+			[]string{
+				"<analysis>\nIt is.\n</analysis>\n<fixed_code>\n<old_code>\n  <b>x</b>\n</old_code>\n<new_code>\n</nav>\n</new_code>\n</fixed_code>\n<is_false_positive>false</is_false_positive>\n<summary>\nMended.\n</summary>",
+				"<analysis>\nIt is not, a < b.\n</analysis>\n<fixed_code>\n</fixed_code>\n<is_false_positive>true</is_false_positive>\n<summary>\nNothing.\n</summary>",
+			},
+			[]string{"<analysis>\nIt is.\n</analysis>", "<analysis>\nx</analysis>\n</analysis>\n<fixed_code>\n</fixed_code>\n<is_false_positive>true</is_false_positive>\n<summary>\nNothing.\n</summary>"},
+		},
+		"categorize_question": {
+			[]string{`{"category": "Code", "detailed_category": "Fix Code", "labels": ["contains_code", "asks_for_code"], "language": "en"}`, `{"category": "CI/CD", "detailed_category": "Deploy", "labels": [], "language": "de"}`},
+			[]string{`{"category": "Code", "detailed_category": "Deploy", "labels": [], "language": "en"}`, `{"category": "Code", "detailed_category": "Fix Code", "labels": ["none"], "language": "en"}`},
+		},
+	} {
+		p := BuiltIn().versions[id][0]
+		for _, text := range forms.right {
+			if !p.form.Derives(text) {
+				t.Errorf("%s refuses %q", id, text)
+			}
+		}
+		for _, text := range forms.wrong {
+			if p.form.Derives(text) {
+				t.Errorf("%s accepts %q", id, text)
+			}
+		}
+	}
+	// The lists of the text are those of the grammar.
+	p := BuiltIn().versions["categorize_question"][0]
+	messages, err := p.render(map[string]string{"question": "q", "previous_answer": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	detailed := 0
+	for line := range strings.Lines(messages[0].Content) {
+		category, list, found := strings.Cut(strings.TrimSpace(line), ": ")
+		if !found || !strings.Contains(list, ", ") || strings.Contains(category, "{") {
+			continue
+		}
+		for _, d := range strings.Split(list, ", ") {
+			detailed++
+			if text := `{"category": "` + category + `", "detailed_category": "` + d + `", "labels": [], "language": "en"}`; !p.form.Derives(text) {
+				t.Errorf("the grammar lacks %s", text)
+			}
+		}
+	}
+	if detailed != 96 {
+		t.Errorf("%d detailed categories", detailed)
+	}
 }

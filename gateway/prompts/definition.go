@@ -12,6 +12,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 	"go.yaml.in/yaml/v3"
 
+	"aigw/engine"
 	"aigw/gateway/auth"
 	"aigw/models"
 )
@@ -26,7 +27,8 @@ type Prompt struct {
 	maxTokens   int
 	stops       []string
 	required    []string
-	reader      *reader // nil: the answer is free
+	reader      *reader         // nil: the prompt is no reader's
+	form        *engine.Grammar // of the answer; nil: it is free, or the reader's
 	messages    []message
 }
 
@@ -46,6 +48,7 @@ type file struct {
 	Required       []string             `yaml:"required"` // inputs without which a request is refused
 	Inputs         []string             `yaml:"inputs"`   // further inputs
 	Reader         string               `yaml:"reader"`   // the answer identifies what this tool of GitLab reads
+	Grammar        yaml.Node            `yaml:"grammar"`  // of the answer, in GBNF
 	Messages       []struct {
 		Role yaml.Node `yaml:"role"`
 		Text yaml.Node `yaml:"text"`
@@ -153,6 +156,14 @@ func (f *file) prompt() (*Prompt, string, error) {
 			return nil, "reader", err
 		}
 	}
+	if text := f.Grammar.Value; text != "" {
+		if p.reader != nil {
+			return nil, "grammar", errors.New("a reader's prompt has its own grammar")
+		}
+		if p.form, err = engine.ParseGrammar(text); err != nil {
+			return nil, "grammar", f.grammarMistake(err)
+		}
+	}
 	for i, m := range f.Messages {
 		if role := m.Role.Value; role != models.System && role != models.User && role != models.Assistant {
 			return nil, "messages", &mistake{max(1, m.Role.Line), fmt.Sprintf("role %q: system, user or assistant", role)}
@@ -167,6 +178,19 @@ func (f *file) prompt() (*Prompt, string, error) {
 		p.messages = append(p.messages, message{m.Role.Value, text})
 	}
 	return p, "", nil
+}
+
+// grammarMistake gives a mistake in the grammar the line of the file.
+func (f *file) grammarMistake(err error) error {
+	wrong := (*engine.GrammarError)(nil)
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	line := f.Grammar.Line + wrong.Line - 1
+	if f.Grammar.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		line++
+	}
+	return &mistake{max(1, line), "grammar: " + wrong.Reason}
 }
 
 // wording reads a message's text. Lines of its errors are those of the file.
@@ -199,6 +223,14 @@ func (p *Prompt) missing(inputs map[string]string) []string {
 		_, ok := inputs[name]
 		return ok
 	})
+}
+
+// grammar is what the answer is confined to; nil is nothing.
+func (p *Prompt) grammar(inputs map[string]string) *engine.Grammar {
+	if p.form != nil {
+		return p.form
+	}
+	return p.reader.grammar(inputs)
 }
 
 // render makes the conversation.

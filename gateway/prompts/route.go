@@ -60,7 +60,7 @@ func (room *Room) Invoke(c *gin.Context) {
 	}
 	question := conversation.Question{
 		Wanted: request.Model.Wanted(), Messages: messages, Alike: prompt.alike(inputs), MaxTokens: prompt.maxTokens, Temperature: prompt.temperature, Stops: prompt.stops,
-		Grammar: prompt.reader.grammar(inputs), Class: engine.Chat, Feature: feature(id), Failure: fail,
+		Grammar: prompt.grammar(inputs), Class: engine.Chat, Feature: feature(id), Failure: fail,
 	}
 	if id == modelCheck {
 		room.check(c, question, request.Stream)

@@ -54,8 +54,9 @@ func TestEveryPromptIsServed(t *testing.T) {
 			}
 		}
 		last := g.Requests()[len(g.Requests())-1]
-		if (last.Grammar != nil) != strings.HasSuffix(id, "_reader") {
-			t.Errorf("%s: grammar %v", id, last.Grammar)
+		taken := id == "categorize_question" || id == "measure_comment_temperature" || id == "resolve_vulnerability" // apart, by GitLab
+		if confined := last.Grammar != nil; confined != (taken || strings.HasSuffix(id, "_reader")) {
+			t.Errorf("%s: a grammar: %t", id, confined)
 		}
 		if text := gatewaytest.PromptText(last.Prompt); !strings.HasSuffix(text, "</>") || !strings.Contains(text, "<user>") {
 			t.Errorf("%s begins the answer: %q", id, text)

@@ -92,7 +92,7 @@ var (
 // has had its say.
 func evident(question message, steps []step, offered []tool) []evidence {
 	found := referred(question.Content)
-	if text := question.Content; len(found) == 0 && !code.MatchString(text) {
+	if text := beginning(question.Content); len(found) == 0 && !code.MatchString(text) {
 		asks, feature := howTo.MatchString(text), ofGitLab.MatchString(text)
 		switch {
 		case gitLab.MatchString(text) && (asks || feature), asks && feature:
@@ -104,9 +104,15 @@ func evident(question message, steps []step, offered []tool) []evidence {
 	return slices.DeleteFunc(found, func(e evidence) bool { return !offers(offered, e.tool) || used(steps, e.tool) })
 }
 
+// mostRead is how much of a message is looked at, in bytes: people ask first and paste behind it.
+const mostRead = 16 << 10
+
+func beginning(text string) string { return text[:min(len(text), mostRead)] }
+
 // referred returns what a text refers to.
 func referred(text string) []evidence {
 	var found []evidence
+	text = beginning(text)
 	for _, r := range references {
 		if at := r.form.FindString(text); at != "" {
 			at = strings.TrimLeft(at, " \t\r\n(\"'`")
