@@ -18,11 +18,10 @@ type Source func(context.Context) (Sample, error)
 // NO_COLOR is honoured.
 func Show(ctx context.Context, from Source, every time.Duration, url string, in io.Reader, out io.Writer, environment []string, more ...tea.ProgramOption) error {
 	options := append([]tea.ProgramOption{tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(environment), tea.WithoutSignalHandler()}, more...)
-	_, err := tea.NewProgram(newScreen(ctx, from, every, url), options...).Run()
-	if ctx.Err() != nil {
-		return nil // whoever ended it knows
+	if _, err := tea.NewProgram(newScreen(ctx, from, every, url), options...).Run(); err != nil && ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil // also where ctx ended: whoever ended it knows
 }
 
 // screen is what bubbletea draws.
