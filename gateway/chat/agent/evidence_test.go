@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -95,7 +96,7 @@ func TestHeadStarts(t *testing.T) {
 	if w = weights(asked, nil, tools[:1]); w["Action: DirectAnswer\n"] != strong || len(w) != 3 {
 		t.Errorf("without the tool: %v", w)
 	}
-	on := append(asked, message{Role: "assistant", Content: "A crash."}, message{Role: "user", Content: "Who closed it?"})
+	on := slices.Concat(asked, []message{{Role: "assistant", Content: "A crash."}, {Role: "user", Content: "Who closed it?"}})
 	if w = weights(on, nil, tools); w["Action: issue_reader\n"] != w["Final Answer:"] || w["Action: commit_reader\n"] != 0 {
 		t.Errorf("the conversation goes on: %v", w)
 	}
