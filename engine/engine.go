@@ -159,6 +159,7 @@ func (e *Engine) start(open func() (stepper, error)) error {
 		e.loop()
 		e.mu.Lock()
 		e.saveWarm()
+		e.lot.clear()
 		e.mu.Unlock()
 		if err := c.Close(); err != nil {
 			e.log.Error("closing the model's context", "error", err)

@@ -231,7 +231,7 @@ func (g *generation) show(text string) {
 // still spoils its neighbours when flash attention is off (0 times infinity).
 func (e *Engine) cleanse() {
 	e.sched.Forget()
-	clear(e.lot)
+	e.lot.clear()
 	if err := e.ctx.ClearAll(); err != nil {
 		e.log.Error("clearing the KV cache", "error", err)
 	}

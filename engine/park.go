@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"aigw/engine/llama"
-	"aigw/engine/prefix"
 	"aigw/engine/sched"
 )
 
@@ -19,9 +18,6 @@ const (
 	// but no more than this, which is also what llama-server takes by default (--cache-ram).
 	mostParked = 8 << 30
 )
-
-// lot holds what is parked. It belongs to the loop.
-type lot map[prefix.Key][]byte
 
 // parkBytes is how much memory may hold what is parked.
 func (o Options) parkBytes() uint64 {
@@ -45,7 +41,6 @@ func (e *Engine) park(bytes uint64) {
 		return
 	}
 	cell := max(e.plan.CacheBytes/uint64(e.set.context.Context), 1)
-	e.lot = lot{}
 	e.sched.Park(int(bytes / cell))
 	e.plan.ParkBytes = bytes
 }
@@ -89,20 +84,18 @@ func (e *Engine) move(plan *sched.Plan) (cells int, took time.Duration, err erro
 				return cells, took, err
 			}
 			began := time.Now()
-			data, err := s.SaveSeq(scratch)
-			if err != nil {
+			if err := e.lot.put(op.Key, func() ([]byte, error) { return s.SaveSeq(scratch, e.lot.alloc) }); err != nil {
 				return cells, took, err
 			}
 			took += time.Since(began)
 			cells += op.To - op.From
-			e.lot[op.Key] = data
 			step.Ops = append(step.Ops, llama.SeqOp{Kind: llama.OpRemove, Seq: scratch, To: -1})
 		case sched.Load:
 			if err := flush(); err != nil {
 				return cells, took, err
 			}
 			began := time.Now()
-			if err := s.RestoreSeq(llama.SeqID(op.Dst), e.lot[op.Key]); err != nil {
+			if err := s.RestoreSeq(llama.SeqID(op.Dst), e.lot.cells[op.Key]); err != nil {
 				return cells, took, err
 			}
 			took += time.Since(began)
@@ -111,9 +104,9 @@ func (e *Engine) move(plan *sched.Plan) (cells int, took time.Duration, err erro
 				return cells, took, err
 			}
 			cells += int(high - low + 1)
-			delete(e.lot, op.Key)
+			e.lot.drop(op.Key)
 		case sched.Drop:
-			delete(e.lot, op.Key)
+			e.lot.drop(op.Key)
 		default:
 			step.Ops = append(step.Ops, cacheOp(op))
 		}

@@ -78,8 +78,8 @@ func TestALostPrefixEndsNothingElse(t *testing.T) {
 		}
 	}
 	e.mu.Lock() // the loop has nothing to do
-	for key, data := range e.lot {
-		e.lot[key] = data[:len(data)/2]
+	for _, data := range e.lot.cells {
+		data[len(data)/2] ^= 1
 	}
 	e.mu.Unlock()
 	if err := ask(prompt); err == nil {

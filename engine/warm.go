@@ -41,7 +41,7 @@ type warmBranch struct {
 // saver is a stepper that can save sequences.
 type saver interface {
 	stepper
-	SaveSeq(llama.SeqID) ([]byte, error)
+	SaveSeq(llama.SeqID, func(bytes int) ([]byte, error)) ([]byte, error)
 	RestoreSeq(llama.SeqID, []byte) error
 	SeqRange(llama.SeqID) (low, high llama.Pos, err error)
 }
@@ -121,7 +121,7 @@ func (e *Engine) saveBranches(w *warm, s saver) (n int, size int64, err error) {
 	}
 	room := w.most
 	for _, b := range all {
-		cells := e.lot[b.Key]
+		cells := e.lot.cells[b.Key]
 		if b.Key == 0 {
 			if cells, err = saveFrom(s, llama.SeqID(b.Seq), llama.SeqID(scratch), llama.Pos(b.From)); err != nil {
 				return 0, 0, err
@@ -153,7 +153,7 @@ func saveFrom(s saver, seq, scratch llama.SeqID, from llama.Pos) ([]byte, error)
 	if err := s.Step(&llama.Step{Ops: []llama.SeqOp{{Kind: llama.OpCopy, Seq: seq, Dst: scratch, From: from, To: -1}}}); err != nil {
 		return nil, err
 	}
-	cells, err := s.SaveSeq(scratch)
+	cells, err := s.SaveSeq(scratch, func(bytes int) ([]byte, error) { return make([]byte, bytes), nil })
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@
 //	vocab.go, tokenize.go llama_vocab_*, llama_tokenize
 //	context.go            llama_init_from_model, ggml thread pool
 //	step.go               llama_memory_seq_*, llama_decode, sampling: one crossing a step
+//	doorbell.go           how a step on the context's own thread is waited for
 //	memory.go             positions, cells and bytes of a context
 //	embedding.go          llama_get_embeddings_*
 //	sampler.go            llama_sampler_*

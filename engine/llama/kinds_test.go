@@ -178,7 +178,7 @@ func TestSlidingWindowForgets(t *testing.T) {
 		t.Errorf("the layers that see everything use %d cells, %v", used, err)
 	}
 	// A saved sequence has both pools.
-	data, err := full.SaveSeq(0)
+	data, err := full.SaveSeq(0, onHeap)
 	if err != nil {
 		t.Fatal(err)
 	}

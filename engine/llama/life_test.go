@@ -101,7 +101,7 @@ func TestUseAfterClose(t *testing.T) {
 		"ClearAll":     c.ClearAll,
 		"UsedCells":    func() error { _, err := c.UsedCells(); return err },
 		"MemoryBytes":  func() error { _, err := c.MemoryBytes(); return err },
-		"SaveSeq":      func() error { _, err := c.SaveSeq(0); return err },
+		"SaveSeq":      func() error { _, err := c.SaveSeq(0, onHeap); return err },
 		"RestoreSeq":   func() error { return c.RestoreSeq(0, nil) },
 		"NewContext":   func() error { _, err := m.NewContext(ContextOptions{}); return err },
 		"Tokenize":     func() error { _, err := m.Vocab().Tokenize("x", false, false); return err },

@@ -25,13 +25,13 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// SaveSeq returns the cells of a sequence as bytes for RestoreSeq. Sharing is lost: each saved
-// sequence carries all its cells. Only ids below MaxSeqs can be saved; copy another one there
-// first (llama.cpp v0.5.0 writes no sequence ids from n_seq_max on).
+// SaveSeq returns the cells of a sequence as bytes for RestoreSeq, in memory that alloc gives.
+// Sharing is lost: each saved sequence carries all its cells. Only ids below MaxSeqs can be saved;
+// copy another one there first (llama.cpp v0.5.0 writes no sequence ids from n_seq_max on).
 //
 //	size_t llama_state_seq_get_size(struct llama_context * ctx, llama_seq_id seq_id);
 //	size_t llama_state_seq_get_data(struct llama_context * ctx, uint8_t * dst, size_t size, llama_seq_id seq_id);
-func (c *Context) SaveSeq(seq SeqID) ([]byte, error) {
+func (c *Context) SaveSeq(seq SeqID, alloc func(bytes int) ([]byte, error)) ([]byte, error) {
 	if err := c.enter(); err != nil {
 		return nil, fmt.Errorf("save sequence %d: %w", seq, err)
 	}
@@ -56,7 +56,10 @@ func (c *Context) SaveSeq(seq SeqID) ([]byte, error) {
 	if err := failure(C.aigw_state_size(c.h, C.int32_t(seq), &size, &cerr), &cerr); err != nil {
 		return nil, fmt.Errorf("save sequence %d: %w", seq, err)
 	}
-	data := make([]byte, stateHeader+int(size))
+	data, err := alloc(stateHeader + int(size))
+	if err != nil {
+		return nil, fmt.Errorf("save sequence %d: %w", seq, err)
+	}
 	payload := data[stateHeader:]
 	code := C.aigw_state_get(c.h, C.int32_t(seq), (*C.uint8_t)(unsafe.SliceData(payload)), size, &n, &cerr)
 	if err := failure(code, &cerr); err != nil {

@@ -14,7 +14,7 @@ func TestSavedSequenceContinuesTheSame(t *testing.T) {
 	c := newContext(t, o)
 	want := greedy(t, c, 2, 0, prompt, 12)
 	mustStep(t, c, &Step{Ops: []SeqOp{{Kind: OpRemove, Seq: 2, From: n - 1, To: -1}}})
-	data, err := c.SaveSeq(2)
+	data, err := c.SaveSeq(2, onHeap)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestSaveRefuses(t *testing.T) {
 		seq  SeqID
 		want error
 	}{{0, ErrStateEmpty}, {5, ErrStateSeq}, {-1, ErrSeqRange}, {MaxSeq, ErrSeqRange}} {
-		if _, err := c.SaveSeq(test.seq); !errors.Is(err, test.want) {
+		if _, err := c.SaveSeq(test.seq, onHeap); !errors.Is(err, test.want) {
 			t.Errorf("sequence %d: %v, want %v", test.seq, err, test.want)
 		}
 	}
@@ -56,7 +56,7 @@ func savedState(t testing.TB, o ContextOptions) []byte {
 	t.Helper()
 	c := newContext(t, o)
 	greedy(t, c, 0, 0, tokenize(t, "To be saved"), 1)
-	data, err := c.SaveSeq(0)
+	data, err := c.SaveSeq(0, onHeap)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestRestoreIntoTooSmallACache(t *testing.T) {
 	var s Step
 	s.add(0, 0, tokens...)
 	mustStep(t, big, &s)
-	data, err := big.SaveSeq(0)
+	data, err := big.SaveSeq(0, onHeap)
 	if err != nil {
 		t.Fatal(err)
 	}
