@@ -12,12 +12,15 @@ import (
 // timed lets an answer say where its time went: one in a piece with a header, a stream with a header that
 // says when the first token came, and a trailer with the rest. Programs that know no trailers pass it over.
 type timed struct {
-	x     *exchange // nil: nobody is answered
+	x     *exchange // nil: nobody is answered, or by several at once
 	began time.Time
 }
 
 func timing(ctx context.Context) timed {
-	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	var x *exchange
+	if wire.Timed(ctx) {
+		x, _ = ctx.Value(exchangeKey{}).(*exchange)
+	}
 	return timed{x, time.Now()}
 }
 

@@ -12,6 +12,7 @@ import (
 	"aigw/engine"
 	"aigw/gateway/metrics"
 	"aigw/gateway/requestlog"
+	"aigw/gateway/wire"
 )
 
 // feature is this door's in metrics and logs, beside GitLab's feature categories.
@@ -99,6 +100,7 @@ func (j *job) run(emit func(*choice, string) error, done func(*choice) error) er
 		one(j.choices[0])
 		return first
 	}
+	ctx = wire.Untimed(ctx)
 	places := make(chan struct{}, atOnce)
 	for _, x := range j.choices {
 		places <- struct{}{}

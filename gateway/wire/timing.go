@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -9,6 +10,15 @@ import (
 
 // TimingHeader says where an answer's time went (https://www.w3.org/TR/server-timing/).
 const TimingHeader = "Server-Timing"
+
+type untimedKey struct{}
+
+// Untimed makes generations say nothing in TimingHeader: where one request has several generated at
+// once, none of them is the answer, and none may touch headers that another one's text sends.
+func Untimed(ctx context.Context) context.Context { return context.WithValue(ctx, untimedKey{}, true) }
+
+// Timed is false after Untimed.
+func Timed(ctx context.Context) bool { return ctx.Value(untimedKey{}) == nil }
 
 // FirstTokenTiming is the value for an answer that begins before the rest is known.
 func FirstTokenTiming(after time.Duration) string {
