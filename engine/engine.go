@@ -144,8 +144,7 @@ func newEngine(set settings, log *slog.Logger) *Engine {
 	}
 }
 
-// start runs the loop on a thread of its own. The context is made there too: its thread pool
-// belongs to the thread that made it.
+// start opens the context and runs the loop, which is the only one to use it.
 func (e *Engine) start(open func() (stepper, error)) error {
 	ready := make(chan error)
 	go func() {
