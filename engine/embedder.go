@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,23 +52,9 @@ type embedded struct {
 // Overrides, Context (0 is EmbedderContext, or what the model was trained for), Threads, GPULayers, BackendDir,
 // Turn, Progress and Logger.
 func LoadEmbedder(ctx context.Context, o Options) (*Embedder, error) {
-	log := o.Logger
-	if log == nil {
-		log = slog.Default()
-	}
-	if err := llama.Init(llama.InitOptions{Logger: log, BackendDir: o.BackendDir}); err != nil {
-		return nil, err
-	}
-	mo := o.modelOptions()
-	mo.Progress = func(done float32) bool {
-		if o.Progress != nil {
-			o.Progress(done)
-		}
-		return ctx.Err() == nil
-	}
-	model, err := llama.LoadModel(o.Model, mo)
+	model, _, err := o.read(ctx)
 	if err != nil {
-		return nil, errors.Join(ctx.Err(), err)
+		return nil, err
 	}
 	e := &Embedder{
 		model: model, vocab: newVocabulary(model), limit: min(or(o.Context, EmbedderContext), model.TrainContext()), turn: o.Turn,
@@ -84,10 +68,8 @@ func LoadEmbedder(ctx context.Context, o Options) (*Embedder, error) {
 	return e, nil
 }
 
-// run computes on a thread of its own: the thread pool of a context belongs to the thread that made it.
+// run makes the context, which nobody else uses, and computes one embedding after the other.
 func (e *Embedder) run(threads int, ready chan<- error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	defer close(e.done)
 	c, err := e.model.NewContext(llama.ContextOptions{
 		Context: e.limit, Batch: e.limit, MicroBatch: e.limit, MaxOutputs: e.limit, MaxSeqs: 1, Unified: true, Threads: threads, Embeddings: true,

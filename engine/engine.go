@@ -60,25 +60,8 @@ var _ stepper = (*llama.Context)(nil)
 // Load reads the weights and returns when the model has decoded a token. Cancelling ctx
 // ends the loading.
 func Load(ctx context.Context, o Options) (*Engine, error) {
-	log := o.Logger
-	if log == nil {
-		log = slog.Default()
-	}
-	if err := llama.Init(llama.InitOptions{Logger: log, BackendDir: o.BackendDir}); err != nil {
-		return nil, err
-	}
-	mo := o.modelOptions()
-	mo.Progress = func(done float32) bool {
-		if o.Progress != nil {
-			o.Progress(done)
-		}
-		return ctx.Err() == nil
-	}
-	model, err := llama.LoadModel(o.Model, mo)
+	model, log, err := o.read(ctx)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
 		return nil, err
 	}
 	set, err := o.settle(model)
@@ -121,6 +104,29 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("prepare %s: %w", o.Model, err)
 	}
 	return e, nil
+}
+
+// read reads the weights, and says who is told about them from then on.
+func (o Options) read(ctx context.Context) (*llama.Model, *slog.Logger, error) {
+	log := o.Logger
+	if log == nil {
+		log = slog.Default()
+	}
+	if err := llama.Init(llama.InitOptions{Logger: log, BackendDir: o.BackendDir}); err != nil {
+		return nil, nil, err
+	}
+	mo := o.modelOptions()
+	mo.Progress = func(done float32) bool {
+		if o.Progress != nil {
+			o.Progress(done)
+		}
+		return ctx.Err() == nil
+	}
+	model, err := llama.LoadModel(o.Model, mo)
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return model, log, err
 }
 
 // open makes the context of the loop and shows that it works.

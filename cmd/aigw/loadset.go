@@ -154,7 +154,7 @@ func (s *server) announce(m *loaded) {
 	}
 	if !isTerminal(s.cli.App.ErrWriter) {
 		s.log.Info("ready", "url", s.url, "model", m.file.name, "aliases", m.file.aliases, "family", m.codec.Family(), "device", p.Device,
-			"weights_mib", p.WeightBytes>>20, "kv_cache_mib", p.CacheBytes>>20, "compute_mib", p.ComputeBytes>>20,
+			"weights_mib", p.WeightBytes>>20, "kv_cache_mib", p.CacheBytes>>20, "cache_ram_mib", p.ParkBytes>>20, "compute_mib", p.ComputeBytes>>20,
 			"context", p.Context, "parallel", p.Parallel, "queue", p.Queue, "threads", p.Threads, "flash_attention", p.FlashAttention,
 			"cache_type_k", p.CacheTypeK, "measured", p.Calibration.String())
 		return
@@ -163,10 +163,11 @@ func (s *server) announce(m *loaded) {
 %s
   %s on %s, %d threads, flash attention %s, KV cache %s/%s
   context %d tokens for everybody, %d for one
+  parked  prompts that nobody uses, in up to %d MiB of main memory
   chosen  %s
   people  %d at once, %d waiting, then 429
 `, m.file.describe(), p.Model, p.Device, p.Threads, p.FlashAttention, p.CacheTypeK, p.CacheTypeV,
-		p.Context, p.Limit, p.Calibration, p.Parallel, p.Queue)
+		p.Context, p.Limit, p.ParkBytes>>20, p.Calibration, p.Parallel, p.Queue)
 }
 
 // shares adds up how far several models are, by the size of their files.

@@ -58,6 +58,7 @@ func TestMistakesGetOneLine(t *testing.T) {
 		"no such flag":      {[]string{"run", "--nosuch", "x"}, exitUsage, "aigw run --help"},
 		"left over":         {[]string{"run", "model.gguf"}, exitUsage, "--model FILE"},
 		"negative number":   {[]string{"run", "--parallel", "0"}, exitUsage, "--parallel 0"},
+		"no memory size":    {[]string{"run", "--cache-ram", "-2"}, exitUsage, "--cache-ram -2: from 0"},
 		"missing file":      {[]string{"run", "--model", "/nowhere/x.gguf"}, exitFailed, "/nowhere/x.gguf"},
 		"a folder":          {[]string{"run", "--model", t.TempDir()}, exitFailed, "directory"},
 		"not a GGUF":        {[]string{"run", "--model", source}, exitFailed, "not a GGUF"},
