@@ -164,28 +164,43 @@ func (r *Ring) failing() bool {
 
 // Refresh asks for keys because a token names one that is unknown, unless that was done often lately.
 // It waits until that key is known, everybody has answered, or ctx ends, and returns whether keys
-// were asked for.
+// were asked for. An asking that was under way already may have read them before this one was
+// published; then one of its own follows.
 func (r *Ring) Refresh(ctx context.Context, id string) bool {
-	r.mu.Lock()
-	if r.asking == nil && !r.tokens.Allow() {
+	for asked := false; ; asked = true {
+		r.mu.Lock()
+		joined := r.asking != nil
+		if !joined && !r.tokens.Allow() {
+			r.mu.Unlock()
+			return asked
+		}
+		done := r.begin()
 		r.mu.Unlock()
-		return false
+		switch known, err := r.await(ctx, id, done); {
+		case err != nil:
+			return false
+		case known || !joined || asked: // the second one began after the token came
+			return true
+		}
 	}
-	done := r.begin()
-	r.mu.Unlock()
+}
+
+// await waits until a key is known or the asking is done. It returns whether the key is known; the
+// error is that of ctx.
+func (r *Ring) await(ctx context.Context, id string, done <-chan struct{}) (bool, error) {
 	for {
 		r.mu.Lock()
 		news := r.news
 		r.mu.Unlock()
 		if len(r.Keys().ByID(id)) > 0 {
-			return true
+			return true, nil
 		}
 		select {
 		case <-news:
 		case <-done:
-			return true
+			return len(r.Keys().ByID(id)) > 0, nil
 		case <-ctx.Done():
-			return false
+			return false, ctx.Err()
 		}
 	}
 }

@@ -306,6 +306,26 @@ func TestRotationRightAfterTheStart(t *testing.T) {
 	<-ended
 }
 
+// An asking under way that has this provider's answer already, from before the rotation, is not the
+// last word on a new key.
+func TestRotationDuringAnAsking(t *testing.T) {
+	i, slow := startIssuer(t, "", false), startIssuer(t, "", false)
+	release := make(chan struct{})
+	slow.answerKeys(func(w http.ResponseWriter, _ *http.Request) { <-release; http.Error(w, "no", http.StatusTeapot) })
+	r := open(t, options(t, i.URL, slow.URL))
+	r.Reload()
+	for known(r) != "a" {
+		time.Sleep(time.Millisecond)
+	}
+	i.publish(key("b"))
+	asked := make(chan bool)
+	go func() { asked <- r.Refresh(t.Context(), "b") }()
+	time.AfterFunc(50*time.Millisecond, func() { close(release) })
+	if !<-asked || known(r) != "b" {
+		t.Errorf("keys %q", known(r))
+	}
+}
+
 // A GitLab calls itself by its external URL; it is asked only where it was configured.
 func TestKeysAreTakenFromTheConfiguredOrigin(t *testing.T) {
 	i := startIssuer(t, "", false)
