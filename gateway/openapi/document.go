@@ -148,7 +148,11 @@ func (op Operation) describe(d *schema.Definitions, info Info, path string, para
 		all = append(all, schema.Description{{Name: "name", Value: name}, {Name: "in", Value: in}, {Name: "required", Value: true}, {Name: "schema", Value: shape}})
 	}
 	for _, name := range parameters {
-		parameter("path", name, typed("string"))
+		shape := typed("string")
+		if op.Values != nil {
+			shape = append(shape, schema.Keyword{Name: "enum", Value: op.Values})
+		}
+		parameter("path", name, shape)
 	}
 	for _, name := range op.Headers {
 		parameter("header", name, append(typed("string"), schema.Keyword{Name: "pattern", Value: "^[!-~]+$"}))

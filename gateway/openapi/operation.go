@@ -22,6 +22,8 @@ type Operation struct {
 	Tag     string // heading under which it is found
 	Summary string // one line
 	Text    string // what else a caller should know; may be empty
+	// Values are those that a parameter of the path may have; nil: any.
+	Values []string
 	// Headers must be sent, and not be empty.
 	Headers []string
 	// Body describes the request's body; nil is none.

@@ -33,7 +33,7 @@ func Page(info Info, operations []Operation, document string) ([]byte, error) {
 	}
 	type entry struct {
 		ID, Method, Path, Tag, Summary, Text string
-		Headers                              string
+		Values, Headers                      string
 		Public                               bool
 		Body                                 []row
 		JSON                                 string
@@ -42,7 +42,7 @@ func Page(info Info, operations []Operation, document string) ([]byte, error) {
 	var entries []entry
 	for _, op := range sorted(operations) {
 		path, _ := pathOf(op.Path)
-		e := entry{ID: strings.ToLower(op.Method) + strings.ReplaceAll(path, "/", "-"), Method: op.Method, Path: path, Tag: op.Tag, Summary: op.Summary, Text: op.Text, Headers: strings.Join(op.Headers, ", "), Public: op.Public}
+		e := entry{ID: strings.ToLower(op.Method) + strings.ReplaceAll(path, "/", "-"), Method: op.Method, Path: path, Tag: op.Tag, Summary: op.Summary, Text: op.Text, Values: strings.Join(op.Values, ", "), Headers: strings.Join(op.Headers, ", "), Public: op.Public}
 		if op.Body != nil {
 			body := op.Body(d)
 			e.Body = rows(d, body, 0)

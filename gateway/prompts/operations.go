@@ -11,7 +11,8 @@ func (room *Room) Operations() []openapi.Operation {
 	return []openapi.Operation{{
 		Method: http.MethodPost, Path: "/v1/prompts/*id", Tag: "Prompts", Handler: room.Invoke,
 		Summary: "Have a model answer a prompt of the gateway",
-		Text:    "id is the name of a prompt, such as chat/explain_code; its slash may be encoded. inputs are put into the prompt.",
+		Text:    "id is the name of a prompt; its slash may be encoded. inputs are put into the prompt.",
+		Values:  room.catalogue.IDs(),
 		Body:    openapi.BodyOf(requestKind),
 		Answers: []openapi.Answer{
 			{Status: http.StatusOK, About: "The text as a JSON string; with stream in pieces and nothing between them.", Types: []openapi.Content{openapi.JSON[string](), openapi.Text("text/event-stream")}},
