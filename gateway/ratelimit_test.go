@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"aigw/gateway"
 	"aigw/gateway/auth"
@@ -69,4 +70,28 @@ func (people) Verify(_ context.Context, token string) (auth.Claims, error) {
 		return auth.Claims{Issuer: "https://gitlab.example.test", Subject: "one", Scopes: scopes}, nil
 	}
 	return auth.Claims{}, errors.New("unknown token")
+}
+
+// Refusals beyond their pace wait, and only they: a flood of bad tokens is as fast as its connections
+// are many. Requests with a good token do not use the pace up.
+func TestStrangersWait(t *testing.T) {
+	s := gatewaytest.Start(t, gateway.Options{Auth: auth.Options{Verifier: people{}}, Limits: limits.Options{Strangers: 1}})
+	s.Ready(gatewaytest.Model(&gatewaytest.Generator{Pieces: []string{"1"}}))
+	ask := func(token string) int {
+		t.Helper()
+		return s.Do("POST", completions, rightBody, "Authorization", "Bearer "+token, "X-Gitlab-Authentication-Type", "oidc", "X-Gitlab-Instance-Id", "one", "X-Gitlab-Global-User-Id", "1").StatusCode
+	}
+	began := time.Now()
+	for range 2 {
+		if got := ask("forged"); got != http.StatusUnauthorized {
+			t.Errorf("forged: %d", got)
+		}
+	}
+	// At least, whatever the machine: the second one's turn is a second after the first one's.
+	if took := time.Since(began); took < time.Second-50*time.Millisecond {
+		t.Errorf("two refusals took %s", took)
+	}
+	if got := ask("editor-1"); got != http.StatusOK {
+		t.Errorf("good: %d", got)
+	}
 }

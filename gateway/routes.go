@@ -58,6 +58,7 @@ func (s *Server) authentication(c *gin.Context) {
 	}
 	principal, err := s.auth.Authenticate(c.Request)
 	if err != nil {
+		s.limits.Stranger(c.Request.Context())
 		wire.JSON(c, http.StatusUnauthorized, map[string]string{"error": err.Error()})
 		c.Abort()
 		return

@@ -13,6 +13,7 @@ import (
 	"aigw/engine"
 	"aigw/gateway"
 	"aigw/gateway/auth"
+	"aigw/gateway/limits"
 	"aigw/gateway/serving"
 	"aigw/models"
 )
@@ -47,6 +48,7 @@ func serve() error {
 	s := gateway.New(gateway.Options{
 		Auth:           who,
 		OpenAIInsecure: true,
+		Limits:         limits.Options{Strangers: limits.DefaultStrangers},
 		Logger:         slog.New(slog.NewJSONHandler(io.Discard, nil)), //nolint:sloglint // writing the lines is a part of the cost
 	})
 	s.Ready(&serving.Model{Name: "codestral", Family: "codestral", Codec: instant{}, FillsIn: true, Chat: instantChat{}, Generator: instant{}, ContextSize: 1 << 20})

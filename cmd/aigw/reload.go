@@ -61,7 +61,7 @@ func (r *reloader) run(ctx context.Context) {
 
 // live are the settings that a reload takes.
 var live = map[string]bool{
-	"user-running": true, "user-rate": true, "instance-running": true, "instance-rate": true, "AIGW_LOGGING__LEVEL": true,
+	"user-running": true, "user-rate": true, "instance-running": true, "instance-rate": true, "stranger-rate": true, "AIGW_LOGGING__LEVEL": true,
 }
 
 func (r *reloader) reload(ctx context.Context) {

@@ -22,6 +22,9 @@ type Limit struct {
 type Options struct {
 	User     Limit
 	Instance Limit
+	// Strangers is how many requests a second are refused at once for want of a good token, that many in a
+	// burst; more wait (see Stranger). 0: any number.
+	Strangers int
 }
 
 // accountsKept bounds the accounts that are known; the one that was idle longest is forgotten.
@@ -32,6 +35,8 @@ type Limiter struct {
 	options  atomic.Pointer[Options]
 	mu       sync.Mutex
 	accounts *lru.Cache[key, *account]
+	// strangers is the pace of refusals; nil until the first.
+	strangers *rate.Limiter
 }
 
 type key struct {
@@ -71,7 +76,7 @@ func (r *Refusal) Error() string { return r.text }
 // not counted. end has to be called when the request is over.
 func (l *Limiter) Begin(instance, user string) (end func(), err error) {
 	o := l.options.Load()
-	if *o == (Options{}) {
+	if o.User == (Limit{}) && o.Instance == (Limit{}) {
 		return func() {}, nil
 	}
 	// What one person has too much takes nothing from the others.
