@@ -59,6 +59,7 @@ type Options struct {
 	Progress   func(done float32) // called while weights load, from 0 to 1; may be nil
 
 	draftAlways     bool          // tests: guess whether it pays or not
+	parkAlways      bool          // tests: park whether it pays or not
 	calibrationTime time.Duration // tests: measure everything, however slow the machine is
 }
 
@@ -151,7 +152,7 @@ func (o Options) settle(m *llama.Model) (settings, error) {
 		sched: sched.Config{
 			Cells: cells, Rows: rows, BatchTokens: batch,
 			SliceTokens: or(o.Slice, DefaultSlice), Queue: or(o.Queue, DefaultQueue),
-			StepTime: o.stepTime(), IdleTime: o.IdleTime, DraftTokens: draft, DraftAlways: o.draftAlways,
+			StepTime: o.stepTime(), IdleTime: o.IdleTime, DraftTokens: draft, DraftAlways: o.draftAlways, ParkAlways: o.parkAlways,
 			Reuse: whyNoReuse == "", Window: c.SWAFull, Interruptible: whyNoReuse == "" && o.interruptible(),
 		},
 	}

@@ -6,7 +6,6 @@ import "time"
 type parking struct {
 	on   bool
 	cell float64 // seconds that it takes to move a cell, one way
-	soon bool    // tests: whatever it costs
 }
 
 const (
@@ -59,7 +58,7 @@ func (s *Scheduler) park(decoding bool) {
 		ahead += len(r.tokens) - r.computed + min(left, usualAnswer)
 	}
 	age := s.parking.patience(&s.cost) - ahead
-	if s.parking.soon {
+	if s.cfg.ParkAlways {
 		age = -1
 	}
 	s.tree.ParkIdle(age, s.parking.most(decoding, s.cfg.StepTime))
@@ -87,6 +86,3 @@ func (p *parking) most(decoding bool, step time.Duration) int {
 	}
 	return int(parkShare * step.Seconds() / p.cell)
 }
-
-// ParkSoon parks prefixes as soon as nobody uses them, whatever it costs: for tests.
-func (s *Scheduler) ParkSoon() { s.parking.soon = true }

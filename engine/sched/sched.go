@@ -77,6 +77,7 @@ type Config struct {
 	// none either: a cache that cannot be rolled back cannot take back a wrong guess.
 	DraftTokens int
 	DraftAlways bool // guess whether it pays or not: for tests
+	ParkAlways  bool // park prefixes as soon as nobody uses them, whether it pays or not: for tests
 
 	arrivalOrder bool // rank by arrival alone: what the simulator compares with
 }

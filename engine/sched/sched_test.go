@@ -201,6 +201,7 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 			DraftTokens: rapid.IntRange(0, 5).Draw(t, "draft"),
 			DraftAlways: rapid.Bool().Draw(t, "draft always"),
 			Window:      rapid.IntRange(0, 2).Draw(t, "window") == 0,
+			ParkAlways:  rapid.Bool().Draw(t, "park always"),
 		}
 		w := newWorld(cfg)
 		w.m.whole = !cfg.Reuse
@@ -209,7 +210,6 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 		}
 		if rapid.Bool().Draw(t, "park") {
 			w.s.Park(rapid.IntRange(1, 64).Draw(t, "lot"))
-			w.s.parking.soon = rapid.Bool().Draw(t, "soon")
 		}
 		if rapid.Bool().Draw(t, "few ids") {
 			w.s.ids.free = w.s.ids.free[len(w.s.ids.free)-cfg.Rows-3:]
