@@ -55,7 +55,7 @@ test: llama model ## vet, unit tests, race detector, all with the real model
 
 .PHONY: crashes
 crashes: llama model ## crash inside llama_decode on demand, again and again, and lose nobody else (AIGW_TEST_CRASHES=100)
-	@AIGW_TEST_MODEL=$$(third_party/smollm2/fetch.sh) go test -tags fault -run '^TestCrashes' ./cmd/aigw
+	@AIGW_TEST_MODEL=$$(third_party/smollm2/fetch.sh) go test -tags fault -timeout 90m -run '^TestCrashes' ./cmd/aigw
 
 .PHONY: contract
 contract: llama ## compare validation with FastAPI and pydantic, and run schemathesis against the API's document

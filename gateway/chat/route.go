@@ -69,10 +69,7 @@ func (room *Room) Invoke(c *gin.Context) {
 		Messages: p.Messages, MaxTokens: int(params.MaxTokens), Temperature: params.Temperature, Stops: params.Stops,
 		Class: engine.Chat, Feature: conversation.DuoChat,
 	}
-	if cited := newCitations(p.Messages); cited != nil {
-		question.Filter = cited
-	}
-	asked, err := room.conversations.Ask(question)
+	asked, err := room.ask(c, question)
 	if err != nil {
 		wire.Failure(c, err)
 		return
