@@ -96,6 +96,14 @@ tree: ready ## what a release holds, for any CPU of this kind, as bin/tree (AIGW
 dist: tree ## the release as an archive with the same bytes every time, into bin/
 	@deploy/dist.sh bin/tree bin
 
+.PHONY: deb
+deb: tree ## the release as a Debian package, into bin/
+	@deploy/deb.sh bin/tree bin
+
+.PHONY: deb-test
+deb-test: ## bin/tree as a Debian package, installed, run, upgraded and purged on a debootstrap base (as root)
+	@.ci/deb-test
+
 .PHONY: image-test
 image-test: model ## bin/tree in a container image on a debootstrap base, started and asked (as root)
 	@.ci/image-test

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"text/template"
 
@@ -19,6 +20,7 @@ func installSystemdCommand() *cli.Command {
 			"Examples:\n" +
 			"  aigw install-systemd\n" +
 			"  aigw install-systemd --write    # as root: /etc/systemd/system/aigw.service and aigw.socket\n" +
+			"  aigw install-systemd --user aigw    # a user that you have made\n" +
 			"  systemctl daemon-reload && systemctl enable --now aigw",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "write", Usage: "write both units into --unit-dir"},
@@ -27,6 +29,7 @@ func installSystemdCommand() *cli.Command {
 			&cli.StringFlag{Name: "program", Usage: "`FILE` of the program", DefaultText: "this one", TakesFile: true},
 			&cli.StringFlag{Name: "settings", Value: "/etc/aigw/aigw.env", Usage: "`FILE` of environment variables that the service reads, if it exists", TakesFile: true},
 			&cli.StringFlag{Name: "models", Value: "/var/lib/aigw/models", Usage: "`FOLDER` of the models", TakesFile: true},
+			&cli.StringFlag{Name: "user", Usage: "`NAME` of the user and the group of the service, which exist", DefaultText: "a user that exists while the service runs"},
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:5052", Usage: "`ADDRESS` of the API, for the socket unit"},
 		},
 		OnUsageError: onUsageError,
@@ -38,7 +41,7 @@ func installSystemd(c *cli.Context) error {
 	if c.Args().Present() {
 		return usagef("%q is left over; see aigw install-systemd --help", c.Args().First())
 	}
-	u := unit{Program: c.String("program"), Settings: c.String("settings"), Models: c.String("models"), Listen: c.String("listen")}
+	u := unit{Program: c.String("program"), Settings: c.String("settings"), Models: c.String("models"), User: c.String("user"), Listen: c.String("listen")}
 	if u.Program == "" {
 		self, err := os.Executable()
 		if err != nil {
@@ -51,6 +54,9 @@ func installSystemd(c *cli.Context) error {
 		if !filepath.IsAbs(path) || strings.ContainsAny(path, " \t\n\"'\\%$") {
 			return usagef("%q: a whole path without spaces, quotes, %% and $ is expected, which systemd takes as it is", path)
 		}
+	}
+	if u.User != "" && !userName.MatchString(u.User) {
+		return usagef("--user %q: a name as in /etc/passwd is expected, such as aigw", u.User)
 	}
 	if strings.ContainsAny(u.Listen, " \t\n%") || u.Listen == "" {
 		return usagef("--listen %q: an address such as 127.0.0.1:5052 is expected", u.Listen)
@@ -83,8 +89,11 @@ func installSystemd(c *cli.Context) error {
 	return printLine(c.App.Writer, "wrote aigw.service and aigw.socket into %s. Start the gateway with: systemctl daemon-reload && systemctl enable --now aigw", c.String("unit-dir"))
 }
 
+// userName is what systemd takes as User= without a warning (systemd.io/USER_NAMES).
+var userName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,30}$`)
+
 // unit is what the units are filled with.
-type unit struct{ Program, Settings, Models, Listen string }
+type unit struct{ Program, Settings, Models, User, Listen string }
 
 func (u unit) render(text string) (string, error) {
 	t, err := template.New("unit").Parse(text)
@@ -118,7 +127,10 @@ Restart=on-failure
 RestartSec=2s
 LimitCORE=0
 
-DynamicUser=yes
+{{if .User}}User={{.User}}
+Group={{.User}}
+{{else}}DynamicUser=yes
+{{end -}}
 StateDirectory=aigw aigw/state aigw/models
 CacheDirectory=aigw
 Environment=XDG_CACHE_HOME=/var/cache/aigw

@@ -100,7 +100,12 @@ func TestInstallSystemd(t *testing.T) {
 	if code, out, _ := call(t, "install-systemd", "--program", "/bin/true"); code != 0 || out != string(service) {
 		t.Error("what is printed is not what is written")
 	}
+	if code, out, _ := call(t, "install-systemd", "--program", "/bin/true", "--user", "root"); code != 0 ||
+		!strings.Contains(out, "\nUser=root\nGroup=root\nStateDirectory=") || strings.Contains(out, "DynamicUser") {
+		t.Errorf("with --user: %d, %s", code, out)
+	}
 	for name, args := range map[string][]string{
+		"no user":       {"install-systemd", "--user", "a user"},
 		"no whole path": {"install-systemd", "--program", "aigw"},
 		"a space":       {"install-systemd", "--program", "/opt/my aigw"},
 		"a specifier":   {"install-systemd", "--models", "/srv/%h"},
