@@ -16,6 +16,7 @@ import (
 
 	"aigw/gateway/requestlog"
 	"aigw/gateway/tracing"
+	"aigw/gateway/ui"
 )
 
 // exchange is one request and its answer, as the log line and the metrics see them. It is used by
@@ -35,6 +36,7 @@ type exchange struct {
 
 	span    *tracing.Span // nil: nobody is told
 	payload *payload      // nil: bodies are not logged
+	quiet   bool          // one that succeeds is logged for who looks for faults only
 }
 
 type exchangeKey struct{}
@@ -69,6 +71,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = limitBody(w, r, s.options.MaxBodyBytes)
+	if ui.Is(r.URL.Path) {
+		s.pages.ServeHTTP(x, r)
+		return
+	}
 	if path, ok := s.doorPath(r); ok {
 		u := *r.URL
 		u.Path, u.RawPath = path, ""
@@ -176,6 +182,9 @@ func (s *Server) ended(x *exchange, r *http.Request, record *requestlog.Record) 
 	level := slog.LevelInfo
 	if x.status == http.StatusInternalServerError || x.status == 0 {
 		level = slog.LevelError
+	}
+	if x.quiet && x.status < http.StatusBadRequest {
+		level = slog.LevelDebug
 	}
 	s.options.Logger.LogAttrs(r.Context(), level, x.summary(r), slices.Concat(x.fields(r), x.category(record), record.Attrs())...)
 	x.payload.log(r.Context(), s.options.Logger)

@@ -14,6 +14,7 @@ import (
 	"aigw/gateway/requestlog"
 	"aigw/gateway/serving"
 	"aigw/gateway/tracing"
+	"aigw/gateway/ui"
 )
 
 // observed is a generator whose generations are counted and add to their request's log line where
@@ -22,6 +23,7 @@ type observed struct {
 	serving.Generator
 	model   string
 	metrics *metrics.Metrics
+	hour    *ui.Hour // nil: nobody looks at it
 }
 
 // Unwrap returns the generator itself, for what else it can do.
@@ -50,6 +52,7 @@ func (o *observed) Generate(ctx context.Context, req engine.Request, emit func(s
 		g.End = "failed"
 	}
 	o.metrics.Generated(g)
+	o.hour.Answered(req.Class, result)
 	tracing.Generated(ctx, times.began, g.Model, g.Class, g.End, result)
 	requestlog.Add(ctx,
 		slog.Int("prompt_tokens", result.PromptTokens),
@@ -78,7 +81,7 @@ func className(c engine.Class) string {
 // observe returns a model that is counted.
 func (s *Server) observe(m *serving.Model) *serving.Model {
 	counted := *m
-	counted.Generator = &observed{m.Generator, m.DisplayName(), s.metrics}
+	counted.Generator = &observed{m.Generator, m.DisplayName(), s.metrics, s.hour}
 	return &counted
 }
 

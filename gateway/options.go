@@ -15,6 +15,7 @@ import (
 	"aigw/gateway/prompts"
 	"aigw/gateway/serving"
 	"aigw/gateway/tracing"
+	"aigw/gateway/ui"
 	"aigw/gateway/usertoken"
 )
 
@@ -58,6 +59,9 @@ type Options struct {
 	APIKeys *apikeys.Ring
 	// OpenAIInsecure opens it without a key to whoever asks a loopback address.
 	OpenAIInsecure bool
+
+	// UI says what the status page shows, which an admin's API key opens.
+	UI ui.Settings
 
 	// Limits bound what one person and one GitLab may ask for; the zero value bounds nothing.
 	Limits limits.Options

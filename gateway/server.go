@@ -27,6 +27,7 @@ import (
 	"aigw/gateway/openai"
 	"aigw/gateway/prompts"
 	"aigw/gateway/serving"
+	"aigw/gateway/ui"
 	"aigw/gateway/usertoken"
 	"aigw/gateway/xray"
 )
@@ -49,6 +50,9 @@ type Server struct {
 	openai  *openai.Room
 	engine  *gin.Engine
 	door    *gin.Engine // for API keys
+	page    *ui.Room
+	pages   *gin.Engine // of page
+	hour    *ui.Hour    // nil: nobody looks at it
 	made    time.Time
 	http    *http.Server
 
@@ -111,7 +115,11 @@ func New(o Options) *Server {
 		s.metrics.CountThreads()
 	}
 	s.openai = openai.New(openai.Options{Models: s.state, Metrics: s.metrics, Gap: o.InferenceTimeout, WriteTimeout: o.WriteTimeout, Version: o.Version})
-	s.engine, s.door = s.routes(), s.doorRoutes()
+	if o.APIKeys != nil && !o.UI.Off {
+		s.hour = ui.NewHour()
+	}
+	s.page = s.newPage(conversations)
+	s.engine, s.door, s.pages = s.routes(), s.doorRoutes(), s.pageRoutes()
 	s.http = &http.Server{
 		Handler:           s,
 		BaseContext:       func(net.Listener) context.Context { return base },

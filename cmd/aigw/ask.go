@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"strings"
 
+	"aigw/gateway/docsearch"
 	"aigw/models"
 	"aigw/search"
 
@@ -111,10 +111,10 @@ func answerFrom(c *cli.Context, m answerer, question string, found []search.Pass
 			return nil, false
 		}
 		given = given[:len(given)-1] // the least likely
-		return fromPassages(question, given), true
+		return docsearch.Messages(question, given), true
 	}
 	var answer strings.Builder
-	err := m.answer(c.Context, c, fromPassages(question, given), shorten, func(piece string) error {
+	err := m.answer(c.Context, c, docsearch.Messages(question, given), shorten, func(piece string) error {
 		answer.WriteString(piece)
 		if c.Bool("json") {
 			return nil
@@ -126,21 +126,6 @@ func answerFrom(c *cli.Context, m answerer, question string, found []search.Pass
 		return err
 	}
 	return printAnswer(c, answered{question, strings.TrimSpace(answer.String()), sourcesOf(given)})
-}
-
-// fromPassages asks for an answer that is based on passages alone.
-func fromPassages(question string, passages []search.Passage) []models.Message {
-	var user strings.Builder
-	for i, p := range passages {
-		fmt.Fprintf(&user, "Excerpt [%d], from the page %q:\n%s\n\n", i+1, p.Title, p.Content)
-	}
-	fmt.Fprintf(&user, "Question: %s", question)
-	rules := "You answer questions about GitLab from excerpts of its documentation. Use nothing that is not in the excerpts. " +
-		"Name the excerpts that you used by their numbers, such as [1]. If the excerpts do not answer the question, say so."
-	if len(passages) == 0 {
-		rules = "You answer questions about GitLab. The documentation says nothing that fits the question: say so first."
-	}
-	return []models.Message{{Role: models.System, Content: rules}, {Role: models.User, Content: user.String()}}
 }
 
 func sourcesOf(passages []search.Passage) []answerSource {

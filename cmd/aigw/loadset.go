@@ -9,6 +9,7 @@ import (
 
 	"aigw/engine"
 	"aigw/gateway/serving"
+	"aigw/gateway/ui"
 )
 
 // load brings the models into memory while the server already answers, all at the same time: the
@@ -142,7 +143,7 @@ func (s *server) serve(ctx context.Context, all []*loaded) {
 		s.announce(m)
 	}
 	if isTerminal(s.cli.App.ErrWriter) {
-		fmt.Fprintf(s.cli.App.ErrWriter, "ready   %s\nIn GitLab, set AI_GATEWAY_URL=%s\n", s.url, s.url)
+		fmt.Fprintf(s.cli.App.ErrWriter, "ready   %s\nIn GitLab, set %s\n", s.url, ui.Lines(s.url)[0].Text)
 	}
 }
 

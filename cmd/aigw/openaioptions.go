@@ -17,7 +17,7 @@ func keysFileFlag() cli.Flag {
 // openAIFlags are those of the door for programs that speak OpenAI's API.
 func openAIFlags() []cli.Flag {
 	return []cli.Flag{
-		keysFileFlag(), embeddingFlag(),
+		keysFileFlag(), embeddingFlag(), uiFlag(),
 		&cli.BoolFlag{Name: "openai-insecure", Usage: "answer OpenAI's API without a key, on a loopback address only", EnvVars: []string{"AIGW_OPENAI_INSECURE"}},
 	}
 }

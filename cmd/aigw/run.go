@@ -125,6 +125,7 @@ func serve(c *cli.Context) error {
 		return err
 	}
 	scheme := "http://"
+	uiOptions(c, ring, own, &options)
 	if own != nil {
 		options.TLS, scheme = own.Config(), "https://"
 	}
@@ -135,6 +136,7 @@ func serve(c *cli.Context) error {
 		log.Warn("authentication is on and no issuer is configured: every API request is refused with 401. " +
 			"Name your GitLab with AIGW_GITLAB_URL; to try the gateway on this machine, start it with AIGW_AUTH__BYPASS_EXTERNAL=true")
 	}
+	announceUI(log.Logger, s.url, &options)
 	ports.worker.Serving()
 	return s.run(c.Context)
 }
@@ -290,7 +292,7 @@ func checkRunFlags(c *cli.Context) error {
 	if _, err := collector(c); err != nil {
 		return err
 	}
-	if err := checkOpenAIFlags(c); err != nil {
+	if err := errors.Join(checkOpenAIFlags(c), checkUI(c)); err != nil {
 		return err
 	}
 	if _, err := bypassOptions(c); err != nil {

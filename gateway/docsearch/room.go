@@ -207,13 +207,13 @@ func (room *Room) result(p search.Passage) result {
 		ID: p.ID, Content: p.Content,
 		Metadata: resultMetadata{
 			Filename: "/" + file, Title: p.Title, Source: file, SourceType: "doc",
-			SourceURL: room.link(p.URL), MD5: hex.EncodeToString(sum[:]), Version: p.Version,
+			SourceURL: room.Link(p.URL), MD5: hex.EncodeToString(sum[:]), Version: p.Version,
 		},
 	}
 }
 
-// link returns an address for people: http(s), or relative if GitLab's is not known.
-func (room *Room) link(url string) string {
+// Link returns an address for people: http(s), or relative if GitLab's is not known.
+func (room *Room) Link(url string) string {
 	if strings.HasPrefix(url, "/") && !strings.HasPrefix(url, "//") {
 		return room.options.GitLab + url
 	}
