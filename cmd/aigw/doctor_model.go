@@ -2,34 +2,20 @@ package main
 
 import (
 	"context"
-	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"aigw/cmd/aigw/doctor"
 	"aigw/engine"
-	"aigw/gateway"
 	"aigw/gateway/auth"
-	"aigw/gateway/auth/bearer"
-	"aigw/gateway/auth/keyring"
 	"aigw/gateway/auth/selfsigned"
-
-	"github.com/urfave/cli/v2"
 )
-
-// clinic is a gateway that is asked, and a key whose tokens it accepts.
-type clinic struct {
-	url   string
-	key   *rsa.PrivateKey
-	close func() error
-}
 
 func (p *patient) model(context.Context) doctor.Result {
 	if p.cli.String("url") != "" {
@@ -95,59 +81,11 @@ func (p *patient) load(ctx context.Context) doctor.Result {
 		return doctor.Off("it is not tried, see memory")
 	}
 	began := time.Now()
-	if err := p.open(ctx); err != nil {
+	var err error
+	if p.running, p.loaded, err = openClinic(ctx, p.cli, p.models); err != nil {
 		return doctor.Bad(err.Error(), "a model that loads", "see the reason; aigw run --verbose says what llama.cpp says")
 	}
 	return doctor.Fine("%s in %s", strings.Join(p.models.names(), ", "), time.Since(began).Round(time.Millisecond))
-}
-
-func (p *patient) open(ctx context.Context) error {
-	log := slog.New(slog.DiscardHandler)
-	options, err := gatewayOptions(p.cli)
-	if err != nil {
-		return err
-	}
-	options.Logger, options.Models = log, p.models.rules
-	key, err := selfsigned.Make()
-	if err != nil {
-		return err
-	}
-	service := textEnv("CLOUD_CONNECTOR_SERVICE_NAME", auth.DefaultServiceName)
-	ring, err := keyring.New(keyring.Options{Local: []keyring.Key{{ID: testKeyID, Public: &key.PublicKey, From: "aigw doctor"}}, Logger: log})
-	if err != nil {
-		return err
-	}
-	options.Auth = auth.Options{ServiceName: service, Verifier: bearer.New(bearer.Options{Keys: ring, Audience: service})}
-	api, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	metrics, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		api.Close()
-		return err
-	}
-	quiet := cli.NewContext(p.quiet, nil, p.cli)
-	s := &server{cli: quiet, log: log, gateway: gateway.New(options), models: p.models, ring: ring, ports: &ports{api: api, metrics: metrics}}
-	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	served := make(chan error, 1)
-	go func() { served <- s.gateway.Serve(ctx, api) }()
-	metrics.Close()
-	loaded, err := s.load(ctx)
-	p.running = &clinic{url: "http://" + api.Addr().String(), key: key, close: func() error {
-		stop()
-		err := <-served
-		for _, m := range loaded {
-			err = errors.Join(err, m.engine.Close())
-		}
-		return err
-	}}
-	if err != nil {
-		err = errors.Join(err, p.running.close())
-		p.running = nil
-	}
-	p.loaded = loaded
-	return err
 }
 
 // calibration is what the machine decided of the settings that were left open, and with what.

@@ -57,7 +57,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Writer: stdout, ErrWriter: stderr,
 		Commands: []*cli.Command{
 			runCommand(), completeCommand(), chatCommand(), askCommand(), tokenizeCommand(), modelsCommand(), docsCommand(), tokenCommand(), keysCommand(),
-			configCommand(), doctorCommand(), topCommand(), explainCommand(), supportCommand(),
+			configCommand(), doctorCommand(), benchCommand(), topCommand(), explainCommand(), supportCommand(),
 			bundleCommand(), installSystemdCommand(), healthCommand(), completionCommand(), manCommand(),
 			versionCommand(),
 		},

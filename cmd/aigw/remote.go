@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -98,15 +99,19 @@ func (r *remote) readToken(path string) error {
 }
 
 // remoteScopes are the rights that the commands need. The reader tools of Duo Chat are left out: only GitLab can run those.
-var remoteScopes = []string{string(auth.CompleteCode), string(auth.DuoChat), string(auth.DocumentationSearch), "ask_nothing"}
+var remoteScopes = []string{string(auth.CompleteCode), string(auth.GenerateCode), string(auth.DuoChat), string(auth.DocumentationSearch), "ask_nothing"}
 
 // sign makes a token as GitLab would.
 func (r *remote) sign(c *cli.Context) error {
-	const instance, person = "00000000-0000-4000-8000-000000000000", "aigw"
 	key, err := tokenKey(c)
 	if err != nil {
 		return err
 	}
+	return r.signWith(key)
+}
+
+func (r *remote) signWith(key *rsa.PrivateKey) error {
+	const instance, person = "00000000-0000-4000-8000-000000000000", "aigw"
 	service := textEnv("CLOUD_CONNECTOR_SERVICE_NAME", auth.DefaultServiceName)
 	token, err := selfsigned.Sign(key, testKeyID, selfsigned.Claims{
 		Issuer: testIssuer, Audience: service, Subject: instance, Scopes: remoteScopes, Realm: "self-managed", Instance: instance,
