@@ -24,7 +24,7 @@ func dial(t *testing.T, s *gatewaytest.Server) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return conn
@@ -54,7 +54,7 @@ func post(length, rest string) string {
 
 func TestBodies(t *testing.T) {
 	o := open
-	o.MaxBodyBytes, o.MaxHeaderBytes, o.ReadTimeout = 1000, 2000, 200*time.Millisecond
+	o.MaxBodyBytes, o.MaxHeaderBytes, o.ReadTimeout = 1000, 2000, time.Second
 	s := gatewaytest.Start(t, o)
 	s.Ready(gatewaytest.Model(&gatewaytest.Generator{Pieces: []string{"1"}}))
 	right := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(rightBody), rightBody)
@@ -129,9 +129,9 @@ func TestSlowHeadersAreCutOff(t *testing.T) {
 // The time for the request to arrive must not end a generation that takes longer.
 func TestReadTimeoutDoesNotEndAGeneration(t *testing.T) {
 	o := open
-	o.ReadTimeout = 50 * time.Millisecond
+	o.ReadTimeout = 500 * time.Millisecond
 	s := gatewaytest.Start(t, o)
-	slow := &gatewaytest.Generator{Pieces: []string{"late"}, Wait: wait(200 * time.Millisecond)}
+	slow := &gatewaytest.Generator{Pieces: []string{"late"}, Wait: wait(800 * time.Millisecond)}
 	s.Ready(gatewaytest.Model(slow))
 	for range 2 { // on one connection
 		if got := s.Do("POST", completions, rightBody); got.StatusCode != 200 || !strings.Contains(got.Text, `"text":"late"`) {
@@ -163,7 +163,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 	_ = first.Close()
 	select {
 	case <-answered:
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the second connection is not served when the first has ended")
 	}
 }

@@ -238,14 +238,14 @@ func (r *running) end() {
 			r.t.Errorf("exit code %d\n%s", code, r.log)
 		}
 		r.code <- code
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		r.t.Errorf("does not stop\n%s", r.log)
 	}
 }
 
 func (r *running) wait(what string, is func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			r.t.Fatalf("%s: never came\n%s", what, r.log)
 		}

@@ -69,7 +69,7 @@ func TestNotify(t *testing.T) {
 	defer socket.Close()
 	said := func() string {
 		b := make([]byte, 100)
-		if err := socket.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		if err := socket.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		n, err := socket.Read(b)

@@ -45,7 +45,7 @@ func TestSystemdHandsThePortOver(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer p.Process.Kill() //nolint:errcheck // it should have ended
-			if err := told.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			if err := told.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 				t.Fatal(err)
 			}
 			text := make([]byte, 100)
@@ -119,7 +119,7 @@ func TestInstallSystemd(t *testing.T) {
 	if err != nil {
 		t.Skip("systemd-analyze is not installed; CI has it")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	verify := exec.CommandContext(ctx, analyze, "verify", "--man=no", filepath.Join(dir, "aigw.service"), filepath.Join(dir, "aigw.socket"))
 	if out, err := verify.CombinedOutput(); err != nil || strings.Contains(string(out), dir) {

@@ -210,7 +210,7 @@ func TestStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	text := body(`"stream":true`)
 	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", path, len(text), text)
 	next <- struct{}{}
@@ -343,8 +343,8 @@ func TestClientThatDoesNotRead(t *testing.T) {
 // A pause between two pieces may be longer than the time for one of them to be accepted.
 func TestPauseInAStream(t *testing.T) {
 	o := open
-	o.WriteTimeout = 30 * time.Millisecond
-	pause := func(context.Context, int) error { time.Sleep(80 * time.Millisecond); return nil }
+	o.WriteTimeout = 250 * time.Millisecond
+	pause := func(context.Context, int) error { time.Sleep(400 * time.Millisecond); return nil }
 	s, _ := start(t, o, &gatewaytest.Generator{Pieces: []string{"a", "b"}, Wait: pause})
 	for range 2 { // on one connection
 		if got := s.Do("POST", path, body(`"stream":true`)); got.Text != "ab" {

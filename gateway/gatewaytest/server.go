@@ -152,7 +152,7 @@ func (s *Server) LogLine(requestID string) map[string]any {
 // Eventually waits until something is true, and fails the test if it does not become so.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if holds() {
 			return
 		}
@@ -164,7 +164,7 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 func NoGoroutines(t testing.TB) {
 	t.Helper()
 	var left string
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if left = Goroutines(); left == "" {
 			return
 		}

@@ -332,17 +332,26 @@ func TestABrokenStreamSaysWhy(t *testing.T) {
 func TestHangingUpEndsTheGenerations(t *testing.T) {
 	g := &gatewaytest.Generator{Wait: gatewaytest.Block}
 	s := serve(t, open, g)
-	for _, body := range []string{`{` + question + `}`, `{"n":3,` + question + `}`} {
-		r, err := http.NewRequest(http.MethodPost, s.URL+chat, strings.NewReader(body))
+	for n, body := range map[int]string{1: `{` + question + `}`, 3: `{"n":3,` + question + `}`} {
+		ctx, hangUp := context.WithCancel(t.Context())
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+chat, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		client := http.Client{Timeout: 100 * time.Millisecond}
-		if res, err := client.Do(r); err == nil {
-			res.Body.Close()
+		ended := make(chan error)
+		go func() {
+			res, err := http.DefaultClient.Do(r)
+			if err == nil {
+				res.Body.Close()
+			}
+			ended <- err
+		}()
+		gatewaytest.Eventually(t, "the generations", func() bool { return g.Running() == n })
+		hangUp()
+		if <-ended == nil {
 			t.Error("an answer")
 		}
-		gatewaytest.Eventually(t, "no generation to run", func() bool { return g.Running() == 0 && len(g.Requests()) > 0 })
+		gatewaytest.Eventually(t, "no generation to run", func() bool { return g.Running() == 0 })
 	}
 	if n := len(g.Requests()); n != 4 {
 		t.Errorf("%d generations", n)
