@@ -189,7 +189,7 @@ func drawPrompt(t *rapid.T) []int32 {
 
 func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 	reused, failed, right, wrong, expired, preempted, forgotten, loads := 0, 0, 0, 0, 0, 0, 0, 0
-	rapid.Check(t, func(t *rapid.T) {
+	check := func(t *rapid.T) {
 		cfg := Config{
 			Cells:       rapid.IntRange(32, 96).Draw(t, "cells"),
 			Rows:        rapid.IntRange(1, 6).Draw(t, "rows"),
@@ -272,13 +272,17 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 		expired += w.expired
 		preempted += w.preempted
 		forgotten += w.m.forgotten
-	})
-	t.Logf("%d tokens reused, %d failed steps, %d right and %d wrong guesses, %d expired, %d pre-empted", reused, failed, right, wrong, expired, preempted)
-	if expired == 0 || preempted == 0 || forgotten == 0 || loads == 0 {
-		t.Fatalf("%d cells forgotten, %d prefixes loaded: the test did not test", forgotten, loads)
 	}
-	if reused == 0 || failed == 0 || right == 0 || wrong == 0 {
-		t.Fatalf("reused %d tokens, %d failed steps, %d right and %d wrong guesses: the test did not test", reused, failed, right, wrong)
+	// What is rare may be missing in the schedules of one check: then there is another one.
+	all := func() bool { return min(reused, failed, right, wrong, expired, preempted, forgotten, loads) > 0 }
+	for range 20 {
+		if rapid.Check(t, check); all() {
+			break
+		}
+	}
+	t.Logf("%d tokens reused, %d failed steps, %d right and %d wrong guesses, %d expired, %d pre-empted", reused, failed, right, wrong, expired, preempted)
+	if !all() {
+		t.Fatalf("%d cells forgotten, %d prefixes loaded: the test did not test", forgotten, loads)
 	}
 }
 
