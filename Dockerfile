@@ -8,13 +8,14 @@
 #   BUILDER       what builds the program: Debian 12 with Go
 #   TREE          "built" builds it; "given" takes bin/tree, which `make tree` made before
 #   VERSION       stamped into the program and the label
-#   DOCS_INDEX    documentation index to bake in: a file or folder of this folder
+#   DOCS_INDEX    documentation index to bake in: a folder below this one, made by aigw docs index
 #   AIGW_CPU_VARIANTS, AIGW_JOBS   see third_party/README.md
 #
 # Health checks are kept in Docker's format only: buildah build --format docker.
 ARG BASE=debian:bookworm-slim
 ARG BUILDER=golang:1.26-bookworm
 ARG TREE=built
+ARG DOCS_INDEX=
 
 FROM ${BUILDER} AS builder
 ARG VERSION=dev
@@ -32,21 +33,33 @@ COPY bin/tree/ /
 
 FROM tree-${TREE} AS tree
 
+FROM scratch AS docs
+COPY NOTICE /
+
+# An index carries ATTRIBUTION.txt, which says whose the pages are.
+FROM scratch AS docs-baked
+ARG DOCS_INDEX=
+COPY NOTICE /
+COPY ${DOCS_INDEX} /docs.index/
+
+FROM docs${DOCS_INDEX:+-baked} AS documentation
+
 FROM ${BASE}
 ARG VERSION=dev
-ARG DOCS_INDEX=NOTICE
+ARG DOCS_INDEX=
 LABEL org.opencontainers.image.title=aigw \
       org.opencontainers.image.version=${VERSION} \
       org.opencontainers.image.description="GitLab's AI Gateway with its models in one process"
 COPY --from=tree / /opt/aigw/
-# GitLab's image keeps its index there; NOTICE comes along so that there is always something to copy.
-COPY NOTICE ${DOCS_INDEX} /home/aigateway/app/tmp/
 # Any user may run it: what is written to belongs to group 0, as OpenShift wants it. /etc/passwd is
 # written by hand, because a base need not have useradd.
 RUN echo 'aigateway:x:1000:0::/home/aigateway:/usr/sbin/nologin' >>/etc/passwd && \
-    mkdir -p /models /home/aigateway/.cache /home/aigateway/.local/state/aigw && \
+    mkdir -p /models /home/aigateway/app/tmp /home/aigateway/.cache /home/aigateway/.local/state/aigw && \
     chown -R 1000:0 /home/aigateway /models && chmod -R g=u /home/aigateway /models && \
     ln -s /opt/aigw/bin/aigw /usr/local/bin/aigw
+# GitLab's image keeps its index there. Behind the line above, which would store all of it twice.
+COPY --from=documentation / /home/aigateway/app/tmp/
+ENV AIGW_DOCS=${DOCS_INDEX:+/home/aigateway/app/tmp/docs.index}
 ENV HOME=/home/aigateway \
     AIGW_FASTAPI__API_HOST=0.0.0.0 \
     AIGW_FASTAPI__API_PORT=5052 \
@@ -56,6 +69,7 @@ ENV HOME=/home/aigateway \
     AIGW_CUSTOM_MODELS__ENABLED=true
 WORKDIR /home/aigateway/app
 USER 1000:0
+RUN [ -z "${AIGW_DOCS}" ] || /opt/aigw/bin/aigw docs info "${AIGW_DOCS}"
 EXPOSE 5052 8082
 VOLUME /models
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["/opt/aigw/bin/aigw", "health"]

@@ -105,8 +105,12 @@ deb-test: ## bin/tree as a Debian package, installed, run, upgraded and purged o
 	@.ci/deb-test
 
 .PHONY: image-test
-image-test: model ## bin/tree in a container image on a debootstrap base, started and asked (as root)
+image-test: model ## bin/tree in container images on a debootstrap base, started and asked (as root)
 	@.ci/image-test
+
+.PHONY: baseline-test
+baseline-test: model ## bin/tree on an emulated x86-64 CPU without AVX
+	@.ci/baseline-test
 
 .PHONY: helm-test
 helm-test: ## the Helm chart: golden files, strict types, lint, schema

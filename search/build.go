@@ -42,9 +42,6 @@ func Build(ctx context.Context, dir string, collections []Collection, o BuildOpt
 		return nil, fmt.Errorf("cannot make an index beside %s: %w", dir, err)
 	}
 	defer os.RemoveAll(aside)
-	if err := os.Chmod(aside, 0o755); err != nil { // the server may run as another user
-		return nil, err
-	}
 	c, err := collect(ctx, collections, o)
 	if err != nil {
 		return nil, err
@@ -66,6 +63,12 @@ func Build(ctx context.Context, dir string, collections []Collection, o BuildOpt
 		return nil, err
 	}
 	if err := c.manifest.write(aside); err != nil {
+		return nil, err
+	}
+	if err := c.manifest.writeAttribution(aside); err != nil {
+		return nil, err
+	}
+	if err := readable(aside); err != nil {
 		return nil, err
 	}
 	c.progress(1)

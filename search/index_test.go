@@ -2,6 +2,7 @@ package search_test
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -44,6 +45,20 @@ func TestIndexOnDisk(t *testing.T) {
 	m := build(t, dir, twoPages)
 	if m.Pages != 2 || m.Passages != 2 || m.VersionTag != "v17.8.0-ee" || m.Bytes() == 0 {
 		t.Errorf("manifest %+v", m)
+	}
+	// Made by root, served by somebody else: everybody may read it.
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil && info.Mode()&0o444 != 0o444 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	old, err := search.Open(dir)
 	if err != nil {

@@ -90,6 +90,9 @@ func damaged(dir string, err error) error {
 // verify compares the files of an index with the manifest.
 func (m *Manifest) verify(dir string) error {
 	found, err := sums(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("index %s cannot be read by user %d: %w; chmod -R a+rX %s", dir, os.Getuid(), err, dir)
+	}
 	if err != nil {
 		return damaged(dir, err)
 	}

@@ -28,6 +28,20 @@ func replaceable(dir string) error {
 	return nil
 }
 
+// readable lets everybody read an index: the server may run as another user than who made it, and
+// what it holds is documentation.
+func readable(dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir():
+			return os.Chmod(path, 0o755)
+		}
+		return os.Chmod(path, 0o644)
+	})
+}
+
 // replace puts the finished index where the old one is, in one step, and deletes the old one.
 // Processes that have its files open keep them until they close them.
 func replace(aside, dir string) error {

@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -85,7 +83,7 @@ func printIndex(c *cli.Context, info indexInfo) error {
 	for _, collection := range info.Collections {
 		fmt.Fprintf(w, "%s\t%d pages, %d passages, from %s\n", collectionName(collection), collection.Pages, collection.Passages, collection.From)
 	}
-	for _, line := range licenceLines(info.Collections) {
+	for _, line := range info.Attribution() {
 		fmt.Fprintf(w, "licence\t%s\n", line)
 	}
 	return w.Flush()
@@ -96,25 +94,4 @@ func collectionName(c search.CollectionInfo) string {
 		return "pages"
 	}
 	return c.Name
-}
-
-// licenceLines say whose the pages are, as their licences ask of who passes them on.
-func licenceLines(collections []search.CollectionInfo) []string {
-	var lines []string
-	names := map[string][]string{} // by licence
-	for _, c := range collections {
-		if c.Licence == "" {
-			continue
-		}
-		if names[c.Licence] == nil {
-			lines = append(lines, c.Licence)
-		}
-		if name := collectionName(c); !slices.Contains(names[c.Licence], name) {
-			names[c.Licence] = append(names[c.Licence], name)
-		}
-	}
-	for i, licence := range lines {
-		lines[i] = strings.Join(names[licence], ", ") + ": " + licence + "; cut into passages here"
-	}
-	return lines
 }

@@ -63,6 +63,10 @@ func TestDocsIndexSearchInfo(t *testing.T) {
 	if _, stdout, _ := call(t, "docs", "info", index); !strings.Contains(stdout, "GitLab B.V.") || !strings.Contains(stdout, "CC BY-SA 4.0") {
 		t.Errorf("info names nobody: %q", stdout)
 	}
+	// Whoever passes the folder on passes this on.
+	if text, err := os.ReadFile(filepath.Join(index, "ATTRIBUTION.txt")); err != nil || !strings.Contains(string(text), "GitLab B.V.") || !strings.Contains(string(text), "by-sa/4.0") {
+		t.Errorf("the index names nobody: %q, %v", text, err)
+	}
 	if err := os.Truncate(filepath.Join(index, "passages", "store", "root.bolt"), 9); err != nil {
 		t.Fatal(err)
 	}

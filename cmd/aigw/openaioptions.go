@@ -45,7 +45,11 @@ func openAIOptions(c *cli.Context, o *gateway.Options) error {
 		return nil
 	}
 	var err error
-	o.APIKeys, err = apikeys.Open(path)
+	if o.APIKeys, err = apikeys.Open(path); err != nil && c.String("keys-file") == "" {
+		// What lies in the state folder may be another version's; GitLab's users need not wait for its repair.
+		o.Logger.Error("API keys are refused until their file can be read", "error", err)
+		return nil
+	}
 	return err
 }
 
