@@ -16,7 +16,7 @@ func (s *Server) newPage(conversations *conversation.Room) *ui.Room {
 	o := s.options
 	return ui.New(ui.Options{
 		Settings: o.UI, Version: o.Version, Keys: o.APIKeys, Models: s.state, Hour: s.hour,
-		Searcher: o.Docs.Searcher, Link: s.docs.Link,
+		Searcher: o.Docs.Searcher, Excerpts: s.docs.Find, Link: s.docs.Link,
 		Conversations: conversations, WriteTimeout: o.WriteTimeout, Complete: s.code.Completions,
 		Begin: s.beginOfKey, Scheme: s.scheme, Quiet: quiet,
 		EditorTokens: o.Tokens.Key != nil, Bypass: o.Auth.BypassWarning(),

@@ -121,7 +121,7 @@ func (room *Room) Search(c *gin.Context) {
 		r.Payload.PageSize = defaultPageSize
 	}
 	began := time.Now()
-	found, err := room.find(c.Request.Context(), r.Payload.Query, int(r.Payload.PageSize))
+	found, err := room.Find(c.Request.Context(), r.Payload.Query, int(r.Payload.PageSize))
 	if c.Request.Context().Err() != nil {
 		c.Status(wire.StatusClientGone)
 		return
@@ -141,9 +141,9 @@ func (room *Room) Search(c *gin.Context) {
 	wire.JSON(c, http.StatusOK, a)
 }
 
-// find returns passages within the budget. The first that does not fit ends them; one that is
+// Find returns passages within the budget. The first that does not fit ends them; one that is
 // too long by itself is cut, as something is better than nothing.
-func (room *Room) find(ctx context.Context, question string, n int) ([]search.Passage, error) {
+func (room *Room) Find(ctx context.Context, question string, n int) ([]search.Passage, error) {
 	if room.options.Searcher == nil {
 		return nil, nil
 	}

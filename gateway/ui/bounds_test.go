@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/time/rate"
 
 	"aigw/engine"
 	"aigw/gateway/serving"
@@ -165,6 +166,43 @@ func TestNumbersForPeople(t *testing.T) {
 	} {
 		if test.got != test.want {
 			t.Errorf("%q, want %q", test.got, test.want)
+		}
+	}
+}
+
+// crowd is a generator with as many requests as there are places.
+type crowd struct{ serving.Generator }
+
+func (crowd) State() engine.State { return engine.State{Cells: 8192, Parallel: 8} }
+
+func (crowd) Look() engine.Look {
+	return engine.Look{Requests: make([]engine.RequestLook, 200), Held: make([]engine.Held, 200)}
+}
+
+// What one look costs, with nothing kept from the one before. A page causes one every two seconds.
+func BenchmarkLook(b *testing.B) {
+	gin.SetMode(gin.ReleaseMode)
+	state, hour := serving.NewState(serving.Rules{}), NewHour()
+	state.Ready(&serving.Model{Name: "m", Generator: crowd{}})
+	at := time.Now()
+	hour.now = func() time.Time { return at }
+	for range hourMinutes {
+		at = at.Add(time.Minute)
+		for range samplesKept {
+			hour.Answered(engine.Completion, engine.Result{Prefill: time.Second, Decode: time.Second, OutputTokens: 10})
+		}
+	}
+	room := New(Options{Models: state, Hour: hour, Quiet: func(*gin.Context) {}})
+	room.looks.SetLimit(rate.Inf)
+	b.ReportAllocs()
+	for b.Loop() {
+		room.now.last, room.written.parts = nil, nil
+		w := httptest.NewRecorder()
+		c, _ := gin.CreateTestContext(w)
+		c.Request = httptest.NewRequest(http.MethodGet, "/ui/live", nil)
+		room.live(c)
+		if w.Code != http.StatusOK {
+			b.Fatal(w.Code)
 		}
 	}
 }

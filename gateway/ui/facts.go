@@ -45,6 +45,7 @@ type modelFacts struct {
 type memoryPart struct {
 	Name, Kind string
 	Bytes      uint64
+	Most       uint64 // what it may grow to; 0: it does not
 	X, Width   float64
 }
 
@@ -167,10 +168,10 @@ func factsOf(m *serving.Model) (modelFacts, []requestRow) {
 	f.Does = strings.Join(does, ", ")
 	if g, ok := inside[interface{ Plan() engine.Plan }](m.Generator); ok {
 		f.Plan = g.Plan()
-		f.Memory = memoryOf(f.Plan)
 	}
 	if g, ok := inside[interface{ State() engine.State }](m.Generator); ok {
 		f.State = g.State()
+		f.Memory = memoryOf(f.Plan, f.State)
 		f.Decode, f.Prompt = stepsOf(f.State.DecodeSteps), stepsOf(f.State.PromptSteps)
 		for class, c := range f.State.ByClass {
 			f.Classes = append(f.Classes, classRow{className(engine.Class(class)), c.Running, c.Waiting, c.Wait})
@@ -194,10 +195,11 @@ func factsOf(m *serving.Model) (modelFacts, []requestRow) {
 }
 
 // memoryOf lays the uses of memory side by side.
-func memoryOf(p engine.Plan) []memoryPart {
+func memoryOf(p engine.Plan, s engine.State) []memoryPart {
+	cell := p.CacheBytes / uint64(max(1, s.Cells)) // of a parked one, too
 	parts := []memoryPart{
 		{Name: "weights", Kind: "a", Bytes: p.WeightBytes}, {Name: "KV cache", Kind: "b", Bytes: p.CacheBytes},
-		{Name: "computing", Kind: "c", Bytes: p.ComputeBytes}, {Name: "parked prefixes, at most", Kind: "d", Bytes: p.ParkBytes},
+		{Name: "computing", Kind: "c", Bytes: p.ComputeBytes}, {Name: "parked prefixes", Kind: "d", Bytes: uint64(s.ParkedTokens) * cell, Most: p.ParkBytes},
 	}
 	var all, x float64
 	for _, part := range parts {

@@ -67,7 +67,12 @@ func (room *Room) search(c *gin.Context) {
 		return
 	}
 	data := room.data(c, "docs")
-	found, err := room.find(c, text, shown)
+	var found []search.Passage
+	var err error
+	if room.Searcher != nil {
+		found, err = room.Searcher.Search(c.Request.Context(), text, shown)
+		room.linked(found)
+	}
 	if err != nil {
 		data["Wrong"] = "The index could not be searched: " + err.Error()
 	}
@@ -75,15 +80,11 @@ func (room *Room) search(c *gin.Context) {
 	show(c, http.StatusOK, "docs", data)
 }
 
-func (room *Room) find(c *gin.Context, question string, n int) ([]search.Passage, error) {
-	if room.Searcher == nil {
-		return nil, nil
-	}
-	found, err := room.Searcher.Search(c.Request.Context(), question, n)
+// linked makes the addresses of passages such as a browser can follow, or takes them away.
+func (room *Room) linked(found []search.Passage) {
 	for i := range found {
 		found[i].URL = room.Link(found[i].URL)
 	}
-	return found, err
 }
 
 // source is a passage that an answer is based on.
@@ -102,11 +103,12 @@ func (room *Room) ask(c *gin.Context) {
 		return
 	}
 	asKey(c, auth.DuoChat)
-	found, err := room.find(c, text, passages)
+	found, err := room.Excerpts(c.Request.Context(), text, passages)
 	if err != nil {
 		wire.Failure(c, err)
 		return
 	}
+	room.linked(found)
 	asked, found, err := room.lay(text, found)
 	if err != nil {
 		wire.Failure(c, err)

@@ -118,10 +118,8 @@ var formats = template.FuncMap{
 		}
 		return durationText(time.Since(t)) + " ago"
 	},
-	"unixms":  func(t time.Time) int64 { return t.UnixMilli() },
 	"excerpt": excerpt,
 	"trail":   func(p search.Passage) string { return strings.Join(p.Headings, " › ") },
-	"plus":    func(a, b int) int { return a + b },
 }
 
 func bytesText(n uint64) string {

@@ -9,6 +9,7 @@
 package ui
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"sync"
@@ -43,8 +44,10 @@ type Options struct {
 	Models  *serving.State
 	// Hour has the times of the last hour's answers.
 	Hour *Hour
-	// Searcher finds passages of the documentation; nil finds none. Link makes an address of a passage's.
+	// Searcher finds passages of the documentation; nil finds none. Excerpts finds as many as a model can be given.
+	// Link makes an address of a passage's.
 	Searcher search.Searcher
+	Excerpts func(ctx context.Context, question string, n int) ([]search.Passage, error)
 	Link     func(url string) string
 	// Conversations answers questions. WriteTimeout is how long a browser may take to accept a piece.
 	Conversations *conversation.Room

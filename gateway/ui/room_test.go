@@ -361,14 +361,14 @@ type busy struct {
 func (b *busy) Look() engine.Look { return b.look }
 
 func (b *busy) State() engine.State {
-	s := engine.State{Running: 1, Waiting: 1, Cells: 4096, CellsUsed: 1024, Shared: 77, Parallel: 8}
+	s := engine.State{Running: 1, Waiting: 1, Cells: 4096, CellsUsed: 1024, Shared: 77, Parallel: 8, ParkedTokens: 1}
 	s.EvictedTokens, s.OutputTokens = 12345, 99
 	s.DecodeSteps.Counts[3], s.DecodeSteps.Sum = 100, 700*time.Millisecond
 	return s
 }
 
 func (b *busy) Plan() engine.Plan {
-	return engine.Plan{Model: "llama 1B Q4_0", Device: "CPU", Threads: 2, WeightBytes: 100 << 20, CacheBytes: 50 << 20, ComputeBytes: 25 << 20, FlashAttention: "on"}
+	return engine.Plan{Model: "llama 1B Q4_0", Device: "CPU", Threads: 2, WeightBytes: 100 << 20, CacheBytes: 50 << 20, ComputeBytes: 25 << 20, FlashAttention: "on", ParkBytes: 1 << 30}
 }
 
 func TestTheStatusPage(t *testing.T) {
@@ -402,9 +402,9 @@ func TestTheStatusPage(t *testing.T) {
 			"llama 1B Q4_0", "100 MiB", "50 MiB", "25 MiB", "CPU", // where memory went
 			"1,357", "246", "2,048", "7.0 s", "writes", "waits", "chat", // requests
 			"12,345", "77", "333", // prefix tree
-			"7.0 ms", "10.0 ms", // steps: mean, and what most are within
+			"7.0 ms", "10.0 ms", "12 KiB of at most 1024 MiB", // steps: mean, and what most are within
 			"125.0", "20.0", // the last hour: to the first token, from token to token
-			"not measured",
+			"Nothing of this was chosen by measuring",
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s lacks %q", name, want)

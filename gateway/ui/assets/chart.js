@@ -1,6 +1,6 @@
 // Draws columns of the table of the last hour as lines. The table says the same to those who do not see them.
 const ns = "http://www.w3.org/2000/svg";
-const width = 480, height = 176, left = 44, right = 8, top = 10, bottom = 22;
+const height = 176, left = 44, right = 8, top = 10, bottom = 22;
 const styles = ["half", "most"];
 
 function element(name, attributes, text) {
@@ -18,6 +18,7 @@ function nice(v) {
 }
 
 export function draw(at, table, columns) {
+  const width = Math.max(200, at.clientWidth); // one unit is a pixel, so that texts can be read on a phone
   const rows = Array.from(table.tBodies[0].rows);
   const series = columns.map((c) => rows.map((r) => Number.parseFloat(r.cells[c].textContent)));
   const most = nice(Math.max(0, ...series.flat().filter(Number.isFinite)));

@@ -65,5 +65,6 @@ document.getElementById("class-form").addEventListener("submit", (e) => {
   ask();
 });
 document.addEventListener("visibilitychange", ask);
+new ResizeObserver(drawAll).observe(document.querySelector(".charts"));
 drawAll();
 timer = setTimeout(ask, every);
