@@ -82,6 +82,10 @@ readme: build ## run the README's commands against a gateway started by `make ru
 bench: build peers model ## compare with llama-bench and llama-server on this machine (BENCH="-n 2 -only engine")
 	@go run ./bench -model "$$(third_party/smollm2/fetch.sh)" -bin bin $(BENCH)
 
+.PHONY: soak-sched
+soak-sched: ## the scheduler against a fake cache for a million random steps (CHECKS=10000 STEPS=100)
+	@go test ./engine/sched -run AnySchedule -timeout 24h -rapid.checks=$${CHECKS:-10000} -rapid.steps=$${STEPS:-100}
+
 .PHONY: bench-docs
 bench-docs: llama ## documentation search: ranking, time, memory, size (DOCS_PAGES=FOLDER DOCS_QUESTIONS=FILE BENCH="-growth 1,3,10")
 	@go run ./bench/docs -pages "$${DOCS_PAGES:?is needed: a folder of Markdown pages}" -questions "$${DOCS_QUESTIONS:?is needed: a file of questions, JSON lines}" $(BENCH)

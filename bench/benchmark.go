@@ -267,6 +267,15 @@ func (b *benchmark) compareServers(ctx context.Context) error {
 		{"crowd", &crowdScenario{rivals: both}},
 		{"chat", &chatScenario{rivals: both, people: 1}},
 		{"chat", &chatScenario{rivals: both, people: crowd}},
+		{"typing", newTyping(&both, 0, true)},
+		{"typing", newTyping(&both, typingDebounce, true)},
+		{"typing", newTyping(&both, typingDebounce, false)},
+		{"team", newTeam(&both, "team", crowd, 300, 32, 0, false)},
+		{"team", newTeam(&both, "team", 4*crowd, 300, 32, 0, false)},
+		{"herd", newTeam(&both, "herd", crowd, b.head, 60, 1/5.0, true)},
+		{"neighbour", newNeighbour(&both, b.paste)},
+		{"hangup", newHangup(&both)},
+		{"overload", newOverload(&both)},
 	}
 	for _, s := range scenarios {
 		if !b.wants(s.name) {
@@ -280,6 +289,14 @@ func (b *benchmark) compareServers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+	}
+	if b.wants("soak") {
+		if err := b.compareSoak(ctx, &both); err != nil {
+			return err
+		}
+	}
+	if b.wants("growth") {
+		return b.compareGrowth(ctx, &both)
 	}
 	return nil
 }

@@ -26,11 +26,17 @@ func llamaServerCommand(program string, set settings, address string) ([]string,
 	if err != nil {
 		return nil, err
 	}
+	if set.Rival == "best" {
+		set.Batch = bestBatch // shorter batches answer sooner, and read long prompts slower
+	}
 	command := append([]string{program}, set.llamaFlags()...)
 	return append(command,
 		"-c", strconv.Itoa(set.Context), "-np", strconv.Itoa(set.Parallel), "--kv-unified",
 		"-cram", "0", "--no-ui", "--offline", "--host", host, "--port", port), nil
 }
+
+// bestBatch is the batch with which llama-server lets others wait least (issue 5).
+const bestBatch = 128
 
 // startLlamaServer returns when the server answers. Its process ends with ctx at the latest.
 func startLlamaServer(ctx context.Context, command, environment []string, address string) (*llamaServer, error) {

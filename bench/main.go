@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -78,11 +79,17 @@ type options struct {
 	limit       time.Duration
 	raw         string // file for -json
 
+	soak                        time.Duration
+	head, paste                 int // tokens
+	growthPeople, growthPrompts []int
+	design                      string // page that the growth is written into
+
 	llamaServer, llamaBench, aigw string
 }
 
 // scenarioNames are what -only understands, in the order in which they run.
-var scenarioNames = []string{"engine", "busy", "speculation", "grammar", "stream", "latency", "crowd", "chat"}
+var scenarioNames = []string{"engine", "busy", "speculation", "grammar", "stream", "latency", "crowd", "chat",
+	"typing", "team", "herd", "neighbour", "hangup", "overload", "soak", "growth"}
 
 // parseFlags writes the help that -help asks for to help; errors are the caller's to print.
 func parseFlags(args []string, help io.Writer) (options, error) {
@@ -104,6 +111,13 @@ func parseFlags(args []string, help io.Writer) (options, error) {
 	f.IntVar(&o.set.GPULayers, "ngl", 0, "layers on the GPU; 999 is all")
 	f.IntVar(&o.repetitions, "n", 6, "repetitions; below 6 there is no check of the noise and so no verdict")
 	only := f.String("only", "", "comma-separated scenarios (default: all of "+strings.Join(scenarioNames, ",")+")")
+	f.StringVar(&o.set.Rival, "rival", "equal", "llama-server's settings: equal to ours, or its best for latency: -b 128 -ub 128")
+	f.DurationVar(&o.soak, "soak", 10*time.Minute, "how long each side is soaked")
+	f.IntVar(&o.head, "head", 2000, "tokens of the head that a herd has in common; -ctx has to hold it for each slot of llama-server")
+	f.IntVar(&o.paste, "paste", 6000, "tokens that the neighbour pastes")
+	people := f.String("growth-people", "1,2,4,8,16,32,64", "numbers of people that the growth is shown for")
+	prompts := f.String("growth-prompts", "512,1024,2048,4096,6000", "lengths of prompts that it is shown for, in tokens")
+	f.StringVar(&o.design, "design", "", "page that the growth is written into, such as docs/design.md")
 	f.DurationVar(&o.limit, "timeout", 90*time.Minute, "longest time of the whole run")
 	f.StringVar(&o.raw, "json", "", "file for the raw numbers")
 	if err := f.Parse(args); err != nil {
@@ -120,6 +134,13 @@ func parseFlags(args []string, help io.Writer) (options, error) {
 		if *program == "" {
 			*program = filepath.Join(*folder, name)
 		}
+	}
+	var err error
+	if o.growthPeople, err = numbers("-growth-people", *people); err != nil {
+		return o, err
+	}
+	if o.growthPrompts, err = numbers("-growth-prompts", *prompts); err != nil {
+		return o, err
 	}
 	o.only = scenarioNames
 	if *only != "" {
@@ -140,7 +161,25 @@ func (o options) validate(rest []string) error {
 			return fmt.Errorf("there is no scenario %q; there are %s", name, strings.Join(scenarioNames, ", "))
 		}
 	}
+	if o.head < 1 || o.paste < 1 || o.soak < time.Second {
+		return fmt.Errorf("-head %d, -paste %d, -soak %s: a token and a second are the least", o.head, o.paste, o.soak)
+	}
 	return o.set.validate()
+}
+
+// numbers reads a list of positive numbers; it may be empty.
+func numbers(flag, list string) (out []int, err error) {
+	for text := range strings.SplitSeq(list, ",") {
+		if list == "" {
+			break
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("%s %q: numbers such as 1,2,4 are expected", flag, list)
+		}
+		out = append(out, n)
+	}
+	return out, nil
 }
 
 func (o options) wants(name string) bool { return slices.Contains(o.only, name) }
@@ -150,5 +189,5 @@ func (o options) wantsEngine() bool { return o.wants("engine") || o.wants("busy"
 
 // wantsServers says whether any scenario needs both servers.
 func (o options) wantsServers() bool {
-	return o.wants("stream") || o.wants("latency") || o.wants("crowd") || o.wants("chat")
+	return slices.ContainsFunc(scenarioNames[slices.Index(scenarioNames, "stream"):], o.wants)
 }

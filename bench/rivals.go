@@ -21,6 +21,13 @@ const (
 	speculationPrompts = 40_000
 	grammarPrompts     = 50_000
 	chatPrompts        = 60_000
+	typingPrompts      = 1_000_000
+	teamPrompts        = 2_000_000
+	neighbourPrompts   = 200_000_000
+	hangupPrompts      = 210_000_000
+	overloadPrompts    = 220_000_000
+	soakPrompts        = 230_000_000
+	growthPrompts      = 240_000_000
 )
 
 // warmUp lets both sides answer once, and makes sure that they read the same prompt: equal text
