@@ -30,6 +30,7 @@ type generation struct {
 
 	submitted, started, first, last time.Time
 	cached, count                   int
+	ended                           models.Token // the stop token; -1 before there is one
 }
 
 // Generate runs a request and hands its text to emit as it is decoded, whole characters at a
@@ -51,7 +52,7 @@ func (e *Engine) Generate(ctx context.Context, req Request, emit func(text strin
 	if err != nil {
 		return Result{}, err
 	}
-	g := &generation{req: req, sampler: sampler, text: textStream{stops: req.Stops.Texts}, out: newOutbox(), hash: hash}
+	g := &generation{req: req, sampler: sampler, text: textStream{stops: req.Stops.Texts}, out: newOutbox(), hash: hash, ended: -1}
 	if err := e.submit(ctx, g); err != nil {
 		g.release(e)
 		return Result{}, err
@@ -198,7 +199,7 @@ func (e *Engine) finish(g *generation, why Finish, now time.Time) {
 
 func (g *generation) result(why Finish) Result {
 	return Result{
-		Finish: why, PromptTokens: len(g.req.Prompt), CachedTokens: g.cached, OutputTokens: g.count,
+		Finish: why, StopText: g.text.found, StopToken: g.ended, PromptTokens: len(g.req.Prompt), CachedTokens: g.cached, OutputTokens: g.count,
 		Queue: g.started.Sub(g.submitted), Prefill: g.first.Sub(g.started), Decode: g.last.Sub(g.first),
 	}
 }

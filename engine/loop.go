@@ -203,6 +203,7 @@ func (e *Engine) give(g *generation, t llama.Token, now time.Time) {
 	}
 	for _, stop := range g.req.Stops.Tokens {
 		if t == stop {
+			g.ended = t
 			g.show(g.text.flush())
 			e.finish(g, FinishStop, now)
 			return

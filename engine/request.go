@@ -55,6 +55,8 @@ const (
 // Result is what is known of a generation once it has ended.
 type Result struct {
 	Finish       Finish
+	StopText     string        // of the request's Stops, the text that ended it; empty if none did
+	StopToken    models.Token  // of the request's Stops, the token that ended it; -1 if none did
 	PromptTokens int           // length of the prompt
 	CachedTokens int           // of these, taken from the KV cache instead of computed
 	OutputTokens int           // generated, the stop token not counted

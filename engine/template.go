@@ -11,7 +11,7 @@ import (
 // Template runs the chat template of a model's file. It may be used concurrently.
 type Template struct{ t *llama.Template }
 
-var _ models.Template = (*Template)(nil)
+var _ models.ToolTemplate = (*Template)(nil)
 
 // Template returns the chat template of the model's file, which lives as long as the vocabulary. It has
 // been tried: one that does not come to an end, or cannot be read, is an error.
@@ -53,8 +53,13 @@ func (v *Vocabulary) closeTemplate() error {
 	return v.template.t.Close()
 }
 
-// Tools says whether the template takes a list of tools that the model may call.
-func (t *Template) Tools() bool { return t.t.Tools }
+// Tools implements models.ToolTemplate.
+func (t *Template) Tools() bool { return t.t.Tools && t.t.ToolCalls }
+
+// RenderTools implements models.ToolTemplate.
+func (t *Template) RenderTools(conversation []byte, text func(string) string) (string, error) {
+	return t.t.RenderTree(conversation, text)
+}
 
 // Render implements models.Template. Where the template refuses messages of the system, they become the
 // beginning of the first message of the user.

@@ -10,6 +10,7 @@ import (
 type textStream struct {
 	stops []string // none of them empty
 	held  string   // decoded, not shown yet
+	found string   // the stop text that was complete
 }
 
 // push adds a token's bytes and returns what may be shown now. stopped means that a stop text
@@ -38,7 +39,7 @@ func (s *textStream) findStop() int {
 	found := -1
 	for _, stop := range s.stops {
 		if at := strings.Index(s.held, stop); at >= 0 && (found < 0 || at < found) {
-			found = at
+			found, s.found = at, stop
 		}
 	}
 	return found

@@ -14,6 +14,10 @@ const (
 type Message struct {
 	Role    string `json:"role"`
 	Content string `json:"content"` // UTF-8
+	// Calls are the tools that a message of the assistant asks for, CallID the call that a message with
+	// ToolRole answers. Only ChatTools takes them.
+	Calls  []ToolCall `json:"-"`
+	CallID string     `json:"-"`
 }
 
 // ChatOptions bound a prompt.
@@ -42,11 +46,12 @@ type chat struct {
 	family   Family
 	format   ChatFormat
 	layout   chatLayout
+	tools    *toolChat // nil: the file's template does not take tools
 	stops    Stops
 	sampling Sampling
 }
 
-var _ ChatCodec = (*chat)(nil)
+var _ ToolChatCodec = (*chat)(nil)
 
 func (c *chat) Family() string     { return string(c.family) }
 func (c *chat) Format() ChatFormat { return c.format }
@@ -74,7 +79,8 @@ func (c *chat) Chat(messages []Message, o ChatOptions) (Prompt, error) {
 
 // ForChat returns the codec for conversations of a recognised model; a model that has none is
 // refused with a *Refusal. The tokenizer must be that of the file, loaded with r.Overrides.
-// Template renders the file's own template and is needed only if r.Chat is ByTemplate.
+// Template renders the file's own template. It is needed if r.Chat is ByTemplate; otherwise it may be nil,
+// and is used for conversations with tools only.
 func ForChat(r Recognition, tok Tokenizer, template Template) (ChatCodec, error) {
 	if err := r.Err(r.file); err != nil {
 		return nil, err
@@ -113,6 +119,7 @@ func ForChat(r Recognition, tok Tokenizer, template Template) (ChatCodec, error)
 	default:
 		return nil, fmt.Errorf("no layout is known for the chat format %q", r.Chat)
 	}
+	c.tools = newToolChat(r, enc, r.startFor(tok), template)
 	return c, nil
 }
 

@@ -23,6 +23,9 @@ type templateChat struct {
 	bosText  string
 	controls []controlText // longest first
 	template Template
+	// ownSpace says that the tokenizer puts a space before each text, and that the template's own one
+	// there is meant to be that.
+	ownSpace bool
 }
 
 type controlText struct {
@@ -67,13 +70,23 @@ func (l *templateChat) lay(messages []Message) ([]Token, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the chat template of the model cannot be used for this conversation: %w", err)
 	}
+	return l.tokens(rendered, messages, prefill)
+}
+
+// tokens reads a text of the template, in which marks stand for the messages' texts, and adds the beginning
+// of the answer.
+func (l *templateChat) tokens(rendered string, messages []Message, prefill string) ([]Token, error) {
 	out := append([]Token{}, l.bos...)
 	if l.bosText != "" {
 		rendered = strings.TrimPrefix(rendered, l.bosText)
 	}
 	var text strings.Builder
 	flush := func() error {
-		ids, err := l.enc.text(text.String())
+		s := text.String()
+		if l.ownSpace {
+			s = strings.TrimPrefix(s, " ")
+		}
+		ids, err := l.enc.text(s)
 		out = append(out, ids...)
 		text.Reset()
 		return err
@@ -90,6 +103,10 @@ func (l *templateChat) lay(messages []Message) ([]Token, error) {
 			}
 			out = append(out, c.id)
 			rendered = rendered[len(c.text):]
+			continue
+		}
+		if rest, ok := strings.CutPrefix(rendered, split); ok {
+			rendered = rest
 			continue
 		}
 		text.WriteByte(rendered[0])

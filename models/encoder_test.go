@@ -126,7 +126,7 @@ func TestTokenizerErrorsArriveEverywhere(t *testing.T) {
 		"mistral 1": mistral1{enc: e}, "mistral 3": mistral3{enc: e}, "llama 2": llama2{enc: e}, "llama 3": llama3{enc: e},
 		"gemma": gemmaChat{enc: e}, "chatml": chatML{enc: e}, "deepseek": deepSeekChat{enc: e},
 	} {
-		if _, err := l.lay([]Message{{User, "a"}, {Assistant, "b"}, {User, "c"}}); !errors.Is(err, cause) {
+		if _, err := l.lay([]Message{{Role: User, Content: "a"}, {Role: Assistant, Content: "b"}, {Role: User, Content: "c"}}); !errors.Is(err, cause) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -217,11 +217,11 @@ func TestConversation(t *testing.T) {
 		want     conversation
 	}{
 		{nil, conversation{turns: []turn{{}}}},
-		{[]Message{{System, "s"}}, conversation{"s", []turn{{}}}},
-		{[]Message{{System, "s"}, {User, "u"}, {System, "t"}}, conversation{"s\n\nt", []turn{{"u", ""}}}},
-		{[]Message{{Assistant, "a"}, {User, "u"}}, conversation{"", []turn{{"", "a"}, {"u", ""}}}},
-		{[]Message{{User, "u"}, {User, ""}, {User, "v"}, {Assistant, "a"}, {Assistant, "b"}}, conversation{"", []turn{{"u\n\nv", "a\n\nb"}}}},
-		{[]Message{{User, "u"}, {System, "s"}, {User, "v"}}, conversation{"s", []turn{{"u\n\nv", ""}}}},
+		{[]Message{{Role: System, Content: "s"}}, conversation{"s", []turn{{}}}},
+		{[]Message{{Role: System, Content: "s"}, {Role: User, Content: "u"}, {Role: System, Content: "t"}}, conversation{"s\n\nt", []turn{{"u", ""}}}},
+		{[]Message{{Role: Assistant, Content: "a"}, {Role: User, Content: "u"}}, conversation{"", []turn{{"", "a"}, {"u", ""}}}},
+		{[]Message{{Role: User, Content: "u"}, {Role: User, Content: ""}, {Role: User, Content: "v"}, {Role: Assistant, Content: "a"}, {Role: Assistant, Content: "b"}}, conversation{"", []turn{{"u\n\nv", "a\n\nb"}}}},
+		{[]Message{{Role: User, Content: "u"}, {Role: System, Content: "s"}, {Role: User, Content: "v"}}, conversation{"s", []turn{{"u\n\nv", ""}}}},
 	} {
 		got := newConversation(tt.messages)
 		if got.system != tt.want.system || !slices.Equal(got.turns, tt.want.turns) {

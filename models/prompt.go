@@ -47,6 +47,8 @@ type Prompt struct {
 	// alone), "psm" and "spm" (fill-in-the-middle, the suffix last or first), "text" (as the
 	// caller wrote it), "chat".
 	Layout string
+	// Calls is how the answer writes calls of tools; nil where there are none to call.
+	Calls *CallFormat
 	// PrefixTokens and SuffixTokens count what was kept of the text around the cursor.
 	PrefixTokens, SuffixTokens int
 	// ContextSent and ContextUsed count the tokens of other files before and after cutting; of

@@ -149,16 +149,17 @@ func (m *modelFile) load(ctx context.Context, o engine.Options) (*loaded, error)
 	return l, nil
 }
 
-// chatCodec lays out conversations for a model, by the template in its file where nothing better is known.
+// chatCodec lays out conversations for a model, by the template in its file where nothing better is known,
+// or where there are tools.
 func chatCodec(what models.Recognition, vocab *engine.Vocabulary) (models.ChatCodec, error) {
-	if what.Chat != models.ByTemplate {
-		return models.ForChat(what, vocab, nil)
-	}
 	template, err := vocab.Template()
-	if err != nil {
+	switch {
+	case err == nil:
+		return models.ForChat(what, vocab, template)
+	case what.Chat == models.ByTemplate:
 		return nil, err
 	}
-	return models.ForChat(what, vocab, template)
+	return models.ForChat(what, vocab, nil)
 }
 
 // close frees the model. What goes wrong then can only be reported.

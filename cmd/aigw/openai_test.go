@@ -136,6 +136,7 @@ func TestRunAnswersOpenAI(t *testing.T) {
 			t.Errorf("%+v (%v)", a, err)
 		}
 	})
+	t.Run("tools", func(t *testing.T) { testTools(t, r) })
 	t.Run("editors", func(t *testing.T) {
 		for _, body := range editorBodies {
 			got := r.post(body.path, body.text)

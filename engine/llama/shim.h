@@ -149,6 +149,9 @@ void aigw_template_free(aigw_template *t);
 int32_t aigw_template_render(const aigw_template *t, const char *messages, int32_t len, char **text, int32_t *n,
                              aigw_error *err);
 
+// tree is an object of the variables to set, as template_tree.go writes it.
+int32_t aigw_template_render_tree(const aigw_template *t, const char *tree, char **text, int32_t *n, aigw_error *err);
+
 // --- sampler (shim_sampler.cpp) ---
 
 typedef struct aigw_sampler aigw_sampler;

@@ -69,13 +69,39 @@ func (t *Template) Render(messages []Message) (string, error) {
 	if len(block) > MaxTextBytes {
 		return "", fmt.Errorf("render: %w: %d bytes, at most %d", ErrTextTooLong, len(block), MaxTextBytes)
 	}
+	return rendered(func(text **C.char, n *C.int32_t, cerr *C.aigw_error) C.int32_t {
+		return C.aigw_template_render(t.h, (*C.char)(unsafe.Pointer(unsafe.SliceData(block))), C.int32_t(len(block)), text, n, cerr)
+	})
+}
+
+// RenderTree is Render for what a text of messages cannot say: variables is a JSON object of what the
+// template is given, such as messages and tools, whose members keep their order. text, unless nil, changes each
+// string in it.
+func (t *Template) RenderTree(variables []byte, text func(string) string) (string, error) {
+	tree, err := appendTree(variables, text)
+	if err != nil {
+		return "", fmt.Errorf("render: %w", err)
+	}
+	if len(tree) > MaxTextBytes {
+		return "", fmt.Errorf("render: %w: %d bytes, at most %d", ErrTextTooLong, len(tree), MaxTextBytes)
+	}
+	if !t.acquire() {
+		return "", fmt.Errorf("render: %w", ErrClosed)
+	}
+	defer t.release()
+	return rendered(func(out **C.char, n *C.int32_t, cerr *C.aigw_error) C.int32_t {
+		return C.aigw_template_render_tree(t.h, (*C.char)(unsafe.Pointer(unsafe.SliceData(tree))), out, n, cerr)
+	})
+}
+
+// rendered returns the text that a call into the shim makes.
+func rendered(render func(text **C.char, n *C.int32_t, cerr *C.aigw_error) C.int32_t) (string, error) {
 	var (
 		text *C.char
 		n    C.int32_t
 		cerr C.aigw_error
 	)
-	code := C.aigw_template_render(t.h, (*C.char)(unsafe.Pointer(unsafe.SliceData(block))), C.int32_t(len(block)), &text, &n, &cerr)
-	if err := failure(code, &cerr); err != nil {
+	if err := failure(render(&text, &n, &cerr), &cerr); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrTemplate, err)
 	}
 	defer C.aigw_free(unsafe.Pointer(text))

@@ -21,6 +21,8 @@ type Generator struct {
 	// Wait, if set, is called before each piece and at the end with the number of pieces emitted;
 	// its error ends the generation.
 	Wait func(ctx context.Context, emitted int) error
+	// Next, if set, says what the request with a number is answered, from 0, instead of Pieces and Result.
+	Next func(number int) ([]string, engine.Result)
 
 	mu       sync.Mutex
 	requests []engine.Request
@@ -30,6 +32,10 @@ type Generator struct {
 // Generate implements serving.Generator.
 func (g *Generator) Generate(ctx context.Context, req engine.Request, emit func(string) error) (engine.Result, error) {
 	g.mu.Lock()
+	pieces, result := g.Pieces, g.Result
+	if g.Next != nil {
+		pieces, result = g.Next(len(g.requests))
+	}
 	g.requests = append(g.requests, req)
 	g.running++
 	g.mu.Unlock()
@@ -47,11 +53,11 @@ func (g *Generator) Generate(ctx context.Context, req engine.Request, emit func(
 		if err := ctx.Err(); err != nil {
 			return engine.Result{}, err
 		}
-		if i == len(g.Pieces) {
-			return g.Result, g.Err
+		if i == len(pieces) {
+			return result, g.Err
 		}
-		if err := emit(g.Pieces[i]); errors.Is(err, engine.ErrEnough) {
-			return g.Result, nil
+		if err := emit(pieces[i]); errors.Is(err, engine.ErrEnough) {
+			return result, nil
 		} else if err != nil {
 			return engine.Result{}, err
 		}
@@ -131,6 +137,7 @@ func (c *Codec) Codes() []models.Code {
 type Chat struct {
 	Sampling models.Sampling
 	Stops    models.Stops
+	Calls    models.CallFormat // of answers to ChatTools
 }
 
 // Family implements models.ChatCodec.
@@ -154,6 +161,26 @@ func (c *Chat) Chat(messages []models.Message, o models.ChatOptions) (models.Pro
 	return p, err
 }
 
+// ChatTools implements models.ToolChatCodec. A tool is written as <name>schema</> before the messages, a call
+// as !name(arguments) in its message.
+func (c *Chat) ChatTools(messages []models.Message, tools []models.Tool, o models.ChatOptions) (models.Prompt, error) {
+	var out []models.Message
+	for _, t := range tools {
+		out = append(out, models.Message{Role: t.Name, Content: string(t.Parameters)})
+	}
+	for _, m := range messages {
+		for _, call := range m.Calls {
+			m.Content += "!" + call.Name + "(" + call.Arguments + ")"
+		}
+		out = append(out, m)
+	}
+	p, err := c.Chat(out, o)
+	if len(tools) > 0 {
+		p.Calls = &c.Calls
+	}
+	return p, err
+}
+
 // PromptText reads a prompt of Codec back.
 func PromptText(tokens []models.Token) string {
 	text := make([]byte, len(tokens))
@@ -169,7 +196,7 @@ func Model(g serving.Generator) *serving.Model {
 }
 
 var (
-	_ serving.Generator = (*Generator)(nil)
-	_ models.Codec      = (*Codec)(nil)
-	_ models.ChatCodec  = (*Chat)(nil)
+	_ serving.Generator    = (*Generator)(nil)
+	_ models.Codec         = (*Codec)(nil)
+	_ models.ToolChatCodec = (*Chat)(nil)
 )

@@ -56,6 +56,7 @@ type schemaBuilder struct {
 	rules strings.Builder
 	count int
 	named map[string]string // rules of primitives and of references
+	scope string            // before the names of references: whose schema it is
 }
 
 // maxSchemaRules bounds the grammar's text; one rule stands for some part of the schema.
@@ -247,12 +248,12 @@ func (b *schemaBuilder) reference(ref node, path string, depth int) string {
 	if !ok || pointer != "#" && !strings.HasPrefix(pointer, "#/") {
 		panic(&SchemaError{path, "only references within the schema are supported, such as \"#/$defs/name\""})
 	}
-	if name, ok := b.named[pointer]; ok {
+	if name, ok := b.named[b.scope+pointer]; ok {
 		return name
 	}
 	target := b.resolve(pointer, path)
 	name := "ref" + strconv.Itoa(len(b.named))
-	b.named[pointer] = name
+	b.named[b.scope+pointer] = name
 	return b.rule(name, b.visit(target, strings.TrimPrefix(pointer, "#"), depth+1))
 }
 

@@ -20,15 +20,22 @@ type chatRequest struct {
 	MaxCompletionTokens *int            `json:"max_completion_tokens"`
 	Logprobs            bool            `json:"logprobs"`
 	TopLogprobs         *int            `json:"top_logprobs"`
-	Tools               []any           `json:"tools"`
-	Functions           []any           `json:"functions"`
+	Tools               []tool          `json:"tools"`
 	ToolChoice          json.RawMessage `json:"tool_choice"`
+	ParallelToolCalls   *bool           `json:"parallel_tool_calls"`
+	Functions           []function      `json:"functions"` // the older name of tools
+	FunctionCall        json.RawMessage `json:"function_call"`
 	Modalities          []string        `json:"modalities"`
 }
 
 type chatMessage struct {
 	Role    string      `json:"role"`
 	Content chatContent `json:"content"`
+	Name    string      `json:"name"` // of the function, where the role is function
+	// ToolCalls and FunctionCall, its older name, are what the assistant asked for.
+	ToolCalls    []toolCall    `json:"tool_calls"`
+	FunctionCall *functionCall `json:"function_call"`
+	ToolCallID   string        `json:"tool_call_id"` // the call that is answered
 }
 
 // chatContent is a text, or a list of parts of which all are texts.
@@ -70,15 +77,26 @@ type chatAnswer struct {
 
 type chatChoice struct {
 	Index        int             `json:"index"`
-	Message      *chatText       `json:"message,omitempty"`
-	Delta        *chatText       `json:"delta,omitempty"`
+	Message      *chatAnswered   `json:"message,omitempty"`
+	Delta        *chatDelta      `json:"delta,omitempty"`
 	Logprobs     json.RawMessage `json:"logprobs"` // always null
 	FinishReason *string         `json:"finish_reason"`
 }
 
-type chatText struct {
-	Role    string  `json:"role,omitempty"`
-	Content *string `json:"content,omitempty"`
+// chatAnswered is a whole answer; content is null where it has calls only.
+type chatAnswered struct {
+	Role         string        `json:"role"`
+	Content      *string       `json:"content"`
+	ToolCalls    []toolCall    `json:"tool_calls,omitempty"`
+	FunctionCall *functionCall `json:"function_call,omitempty"`
+}
+
+// chatDelta is a piece of one.
+type chatDelta struct {
+	Role         string        `json:"role,omitempty"`
+	Content      *string       `json:"content,omitempty"`
+	ToolCalls    []toolCall    `json:"tool_calls,omitempty"`
+	FunctionCall *functionCall `json:"function_call,omitempty"`
 }
 
 // chat answers POST /v1/chat/completions.
@@ -103,8 +121,7 @@ func (room *Room) chat(c *gin.Context) {
 		return
 	}
 	for _, x := range j.choices {
-		text := x.text.String()
-		answer.Choices = append(answer.Choices, chatChoice{Index: x.index, Message: &chatText{Role: models.Assistant, Content: &text}, FinishReason: x.reason()})
+		answer.Choices = append(answer.Choices, chatChoice{Index: x.index, Message: x.message(), FinishReason: x.reason()})
 	}
 	used := j.usage()
 	answer.Usage = &used
@@ -121,18 +138,18 @@ func (room *Room) layChat(c *gin.Context, r *chatRequest) (*job, error) {
 	switch {
 	case r.Logprobs || r.TopLogprobs != nil && *r.TopLogprobs > 0:
 		return nil, unsupported("logprobs", "logprobs are not supported; leave them out")
-	case len(r.Functions) > 0:
-		return nil, unsupported("functions", "functions are not supported; leave them out")
-	case len(r.Tools) > 0 && string(r.ToolChoice) != `"none"`:
-		return nil, unsupported("tools", "tools are not supported; leave them out, or set tool_choice to none")
 	case len(r.Modalities) > 1 || len(r.Modalities) == 1 && r.Modalities[0] != "text":
 		return nil, unsupported("modalities", "only text is supported")
 	}
-	messages, err := r.messages()
+	messages, called, err := r.messages()
 	if err != nil {
 		return nil, err
 	}
-	if text, ok := onlyFillIn(messages); ok {
+	use, err := r.use()
+	if err != nil {
+		return nil, err
+	}
+	if text, ok := onlyFillIn(messages); ok && use == nil {
 		model, err := room.choose(c, serving.Completion, r.Model)
 		if err != nil {
 			return nil, err
@@ -147,32 +164,125 @@ func (room *Room) layChat(c *gin.Context, r *chatRequest) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	prompt, err := model.Chat.Chat(messages, models.ChatOptions{Room: model.ContextSize - 1})
+	a, err := room.layTalk(model, &r.parameters, messages, use, called)
 	if err != nil {
 		return nil, err
 	}
-	a := &asked{model: model, prompt: prompt, class: engine.Chat}
 	return room.job(c, &r.parameters, []*asked{a.rest(r.limit(min(longAnswer, max(1, model.ContextSize/2))))})
 }
 
-func (r *chatRequest) messages() ([]models.Message, error) {
-	if len(r.Messages) == 0 {
-		return nil, invalid("messages", "messages are missing; a conversation needs at least one")
+// layTalk lays out a conversation; called says that tools were called in it.
+func (room *Room) layTalk(model *serving.Model, p *parameters, messages []models.Message, use *toolUse, called bool) (*asked, error) {
+	a := &asked{model: model, class: engine.Chat}
+	options := models.ChatOptions{Room: model.ContextSize - 1}
+	var err error
+	if use == nil && !called {
+		a.prompt, err = model.Chat.Chat(messages, options)
+		return a, err
 	}
-	out := make([]models.Message, len(r.Messages))
+	codec, ok := model.Chat.(models.ToolChatCodec)
+	if !ok {
+		return nil, unsupported("tools", "the model %s is not used with tools; leave them out", model.Name)
+	}
+	if use == nil {
+		a.prompt, err = codec.ChatTools(messages, nil, options)
+		return a, err
+	}
+	if grammar, err := p.confine(); err != nil {
+		return nil, err
+	} else if grammar != nil {
+		return nil, unsupported("response_format", "tools and a format of the answer (response_format, grammar or json_schema) are not supported in one request; leave one of them out, or set tool_choice to none")
+	}
+	lay := func(begun string) (models.Prompt, error) {
+		if begun == "" {
+			return codec.ChatTools(messages, use.tools, options)
+		}
+		with := messages
+		if last := len(messages) - 1; messages[last].Role == models.Assistant && len(messages[last].Calls) == 0 {
+			with, begun = messages[:last], messages[last].Content+begun
+		}
+		return codec.ChatTools(append(with[:len(with):len(with)], models.Message{Role: models.Assistant, Content: begun}), use.tools, options)
+	}
+	if a.prompt, err = lay(""); err != nil {
+		return nil, err
+	}
+	a.plan = &callPlan{toolUse: use, format: a.prompt.Calls, lay: lay, stops: a.prompt.Stops}
+	return a, nil
+}
+
+// messages checks the conversation. called says that tools are called in it.
+func (r *chatRequest) messages() (out []models.Message, called bool, err error) {
+	if len(r.Messages) == 0 {
+		return nil, false, invalid("messages", "messages are missing; a conversation needs at least one")
+	}
+	out = make([]models.Message, len(r.Messages))
 	for i, m := range r.Messages {
 		out[i] = models.Message{Role: m.Role, Content: string(m.Content)}
 		switch m.Role {
 		case "developer": // OpenAI's newer name
 			out[i].Role = models.System
-		case models.System, models.User, models.Assistant:
-		case "tool", "function":
-			return nil, unsupported("messages", "messages[%d] has the role %q; tools are not supported", i, m.Role)
+		case models.System, models.User:
+		case models.Assistant:
+			if out[i].Calls, err = m.calls(i); err != nil {
+				return nil, false, err
+			}
+			called = called || len(out[i].Calls) > 0
+		case models.ToolRole:
+			if out[i].CallID, called = m.ToolCallID, true; m.ToolCallID == "" {
+				return nil, false, invalid("messages", "messages[%d] has the role tool and no tool_call_id: the call that it answers", i)
+			}
+		case "function":
+			out[i].Role, out[i].CallID, called = models.ToolRole, functionID(m.Name), true
+			if m.Name == "" {
+				return nil, false, invalid("messages", "messages[%d] has the role function and no name", i)
+			}
 		default:
-			return nil, invalid("messages", "messages[%d] has the role %q; roles are system, developer, user and assistant", i, m.Role)
+			return nil, false, invalid("messages", "messages[%d] has the role %q; roles are system, developer, user, assistant and tool", i, clip(m.Role))
 		}
 	}
+	return out, called, nil
+}
+
+// functionID stands for the id of a call in the older form, which has none.
+func functionID(name string) string { return "function " + name }
+
+// calls are what a message of the assistant's asks for.
+func (m chatMessage) calls(i int) (out []models.ToolCall, err error) {
+	if m.FunctionCall != nil {
+		out = append(out, models.ToolCall{ID: functionID(m.FunctionCall.Name), Name: m.FunctionCall.Name, Arguments: m.FunctionCall.Arguments})
+	}
+	for _, call := range m.ToolCalls {
+		if call.Type != "" && call.Type != "function" {
+			return nil, unsupported("messages", "messages[%d] has a call of the type %q; only functions are supported", i, clip(call.Type))
+		}
+		out = append(out, models.ToolCall{ID: call.ID, Name: call.Function.Name, Arguments: call.Function.Arguments})
+	}
+	for _, call := range out {
+		if call.Name == "" {
+			return nil, invalid("messages", "messages[%d] has a call without the name of a function", i)
+		}
+	}
+	if len(out) > mostTools {
+		return nil, invalid("messages", "messages[%d] has %d calls; at most %d are supported", i, len(out), mostTools)
+	}
 	return out, nil
+}
+
+// message is a whole answer.
+func (x *choice) message() *chatAnswered {
+	m := &chatAnswered{Role: models.Assistant}
+	for _, call := range x.calls {
+		f := functionCall{Name: call.Name, Arguments: call.Arguments}
+		if x.plan.legacy {
+			m.FunctionCall = &f
+			continue
+		}
+		m.ToolCalls = append(m.ToolCalls, toolCall{ID: call.ID, Type: "function", Function: f})
+	}
+	if text := x.text.String(); text != "" || len(x.calls) == 0 {
+		m.Content = &text
+	}
+	return m
 }
 
 // onlyFillIn returns the code that is to be filled in, where a conversation consists of nothing else.
@@ -208,15 +318,26 @@ func (e chatEvents) event(x chatChoice) any {
 
 func (e chatEvents) begin(x *choice) any {
 	empty := ""
-	return e.event(chatChoice{Index: x.index, Delta: &chatText{Role: models.Assistant, Content: &empty}})
+	return e.event(chatChoice{Index: x.index, Delta: &chatDelta{Role: models.Assistant, Content: &empty}})
 }
 
-func (e chatEvents) piece(x *choice, text string) any {
-	return e.event(chatChoice{Index: x.index, Delta: &chatText{Content: &text}})
+func (e chatEvents) piece(x *choice, p piece) any {
+	if p.call == nil {
+		return e.event(chatChoice{Index: x.index, Delta: &chatDelta{Content: &p.text}})
+	}
+	f := functionCall{Name: p.call.name, Arguments: p.call.arguments}
+	if x.plan.legacy {
+		return e.event(chatChoice{Index: x.index, Delta: &chatDelta{FunctionCall: &f}})
+	}
+	call := toolCall{Index: &p.call.index, ID: p.call.id, Function: f}
+	if call.ID != "" {
+		call.Type = "function"
+	}
+	return e.event(chatChoice{Index: x.index, Delta: &chatDelta{ToolCalls: []toolCall{call}}})
 }
 
 func (e chatEvents) end(x *choice) any {
-	return e.event(chatChoice{Index: x.index, Delta: &chatText{}, FinishReason: x.reason()})
+	return e.event(chatChoice{Index: x.index, Delta: &chatDelta{}, FinishReason: x.reason()})
 }
 
 func (e chatEvents) used(u usage) any {

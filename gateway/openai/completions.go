@@ -119,8 +119,8 @@ func (e completionEvents) event(x completionChoice, used *usage) any {
 }
 
 func (e completionEvents) begin(*choice) any { return nil }
-func (e completionEvents) piece(x *choice, text string) any {
-	return e.event(completionChoice{Text: text, Index: x.index}, nil)
+func (e completionEvents) piece(x *choice, p piece) any {
+	return e.event(completionChoice{Text: p.text, Index: x.index}, nil)
 }
 func (e completionEvents) end(x *choice) any {
 	return e.event(completionChoice{Index: x.index, FinishReason: x.reason()}, nil)

@@ -13,6 +13,7 @@ import (
 	"aigw/gateway/metrics"
 	"aigw/gateway/requestlog"
 	"aigw/gateway/wire"
+	"aigw/models"
 )
 
 // feature is this door's in metrics and logs, beside GitLab's feature categories.
@@ -29,6 +30,7 @@ type choice struct {
 	work   engine.Request
 	result engine.Result
 	text   strings.Builder
+	calls  []models.ToolCall
 }
 
 // job is all answers of a request.
@@ -61,7 +63,7 @@ func (room *Room) job(c *gin.Context, p *parameters, all []*asked) (*job, error)
 
 // run has all answers generated. emit, if not nil, is called with their pieces, one call at a time, and done
 // when one has ended.
-func (j *job) run(emit func(*choice, string) error, done func(*choice) error) error {
+func (j *job) run(emit func(*choice, piece) error, done func(*choice) error) error {
 	ctx, cancel := context.WithCancelCause(j.c.Request.Context())
 	defer cancel(nil)
 	var (
@@ -78,14 +80,13 @@ func (j *job) run(emit func(*choice, string) error, done func(*choice) error) er
 		}
 	}
 	one := func(x *choice) {
-		err := j.generate(ctx, x, func(piece string) error {
-			x.text.WriteString(piece)
+		err := j.produce(ctx, x, func(p piece) error {
 			if emit == nil {
 				return nil
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			return emit(x, piece)
+			return emit(x, p)
 		})
 		if err == nil && done != nil {
 			mu.Lock()
@@ -183,8 +184,13 @@ func (j *job) usage() usage {
 	return u
 }
 
-// reason is why an answer ended, in OpenAI's words, which are the engine's.
+// reason is why an answer ended, in OpenAI's words, which are the engine's but for calls.
 func (x *choice) reason() *string {
 	text := string(x.result.Finish)
+	if len(x.calls) > 0 && x.result.Finish == engine.FinishStop {
+		if text = "tool_calls"; x.plan.legacy {
+			text = "function_call"
+		}
+	}
 	return &text
 }

@@ -46,7 +46,7 @@ type nativeAnswer struct {
 	HasNewLine      bool           `json:"has_new_line"`
 	Truncated       bool           `json:"truncated"` // always false: what is cut is cut before it is counted
 	StopType        string         `json:"stop_type"`
-	StoppingWord    string         `json:"stopping_word"` // always empty: which one it was is not known
+	StoppingWord    string         `json:"stopping_word"` // the stop text that ended it, if one did
 	TokensCached    int            `json:"tokens_cached"`
 	Timings         timings        `json:"timings"`
 }
@@ -191,11 +191,14 @@ func (x *choice) native(content string) nativeAnswer {
 	a := nativeAnswer{
 		Index: x.index, Content: content, Tokens: []models.Token{}, Stop: true, Model: x.model.Name,
 		TokensPredicted: r.OutputTokens, TokensEvaluated: r.PromptTokens, TokensCached: r.CachedTokens,
-		HasNewLine: strings.Contains(x.text.String(), "\n"), StopType: "eos",
+		HasNewLine: strings.Contains(x.text.String(), "\n"), StopType: "eos", StoppingWord: r.StopText,
 		Timings: timings{CacheN: r.CachedTokens, PromptN: r.PromptTokens - r.CachedTokens, PredictedN: r.OutputTokens},
 	}
-	if r.Finish == engine.FinishLength {
+	switch {
+	case r.Finish == engine.FinishLength:
 		a.StopType = "limit"
+	case r.StopText != "":
+		a.StopType = "word"
 	}
 	t := &a.Timings
 	t.PromptMS, t.PromptPerTokenMS, t.PromptPerSecond = pace(r.Prefill, t.PromptN)
@@ -251,13 +254,13 @@ type nativeEvents struct{ r *nativeRequest }
 
 func (nativeEvents) begin(*choice) any { return nil }
 
-func (nativeEvents) piece(x *choice, text string) any {
+func (nativeEvents) piece(x *choice, p piece) any {
 	return struct {
 		Index   int            `json:"index"`
 		Content string         `json:"content"`
 		Tokens  []models.Token `json:"tokens"`
 		Stop    bool           `json:"stop"`
-	}{x.index, text, []models.Token{}, false}
+	}{x.index, p.text, []models.Token{}, false}
 }
 
 func (e nativeEvents) end(x *choice) any { return e.r.wanted(x.native("")) }

@@ -15,7 +15,8 @@ type asked struct {
 	model  *serving.Model
 	prompt models.Prompt
 	class  engine.Class
-	most   int // tokens of an answer
+	most   int       // tokens of an answer
+	plan   *callPlan // nil: the answer calls no tools
 }
 
 // Answers of who sets no limit, in tokens.

@@ -203,7 +203,6 @@ func TestRefusals(t *testing.T) {
 		{"no messages", chat, `{}`, 400, "messages", "invalid_value", "missing"},
 		{"an odd role", chat, `{"messages":[{"role":"king","content":"x"}]}`, 400, "messages", "invalid_value", `"king"`},
 		{"a picture", chat, `{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]}`, 400, "messages", "unsupported_parameter", "only text"},
-		{"tools", chat, `{"tools":[{"type":"function"}],` + question + `}`, 400, "tools", "unsupported_parameter", "tools"},
 		{"logprobs", chat, `{"logprobs":true,` + question + `}`, 400, "logprobs", "unsupported_parameter", "logprobs"},
 		{"penalties", chat, `{"frequency_penalty":0.5,` + question + `}`, 400, "frequency_penalty", "unsupported_parameter", "repeat_penalty"},
 		{"a temperature too high", chat, `{"temperature":2.5,` + question + `}`, 400, "temperature", "invalid_value", "from 0 to 2"},

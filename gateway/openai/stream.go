@@ -9,7 +9,7 @@ import (
 // events are the forms of a stream's pieces, which differ between routes. What is nil is not sent.
 type events interface {
 	begin(x *choice) any
-	piece(x *choice, text string) any
+	piece(x *choice, p piece) any
 	end(x *choice) any
 	used(u usage) any
 	// last is what ends the stream.
@@ -34,11 +34,11 @@ func (j *job) stream(o *streamOptions, form events) {
 		begun[x.index] = true
 		return send(form.begin(x))
 	}
-	err := j.run(func(x *choice, text string) error {
+	err := j.run(func(x *choice, p piece) error {
 		if err := begin(x); err != nil {
 			return err
 		}
-		return send(form.piece(x, text))
+		return send(form.piece(x, p))
 	}, func(x *choice) error {
 		if err := begin(x); err != nil {
 			return err

@@ -21,8 +21,8 @@ type tokenizeRequest struct {
 	WithPieces   bool  `json:"with_pieces"`
 }
 
-// piece is a token with its text; of one that is no text by itself, such as a part of a character, its bytes.
-type piece struct {
+// tokenPiece is a token with its text; of one that is no text by itself, such as a part of a character, its bytes.
+type tokenPiece struct {
 	ID    models.Token `json:"id"`
 	Piece any          `json:"piece"`
 }
@@ -47,10 +47,10 @@ func (room *Room) tokenize(c *gin.Context) {
 		wire.JSON(c, http.StatusOK, map[string][]models.Token{"tokens": append([]models.Token{}, ids...)})
 		return
 	}
-	pieces := make([]piece, len(ids))
+	pieces := make([]tokenPiece, len(ids))
 	for i, id := range ids {
 		text := vocabulary.Piece(id)
-		if pieces[i] = (piece{id, text}); !utf8.ValidString(text) {
+		if pieces[i] = (tokenPiece{id, text}); !utf8.ValidString(text) {
 			bytes := make([]int, len(text)) // a []byte would become Base64
 			for k := range bytes {
 				bytes[k] = int(text[k])
@@ -58,7 +58,7 @@ func (room *Room) tokenize(c *gin.Context) {
 			pieces[i].Piece = bytes
 		}
 	}
-	wire.JSON(c, http.StatusOK, map[string][]piece{"tokens": pieces})
+	wire.JSON(c, http.StatusOK, map[string][]tokenPiece{"tokens": pieces})
 }
 
 func (r *tokenizeRequest) tokens(v models.Tokenizer) (ids []models.Token, err error) {
