@@ -104,11 +104,10 @@ var categories = map[string]struct{ feature, right string }{
 	"/v4/code/suggestions":       {"code_suggestions", "complete_code"},
 	"/v1/code/user_access_token": {"code_suggestions", "complete_code"},
 	"/v1/x-ray/libraries":        {"code_suggestions", "generate_code"},
-	"/v1/chat/:chat_invokable":   {"duo_chat", "duo_chat"},
+	"/v1/chat/:chat_invokable":   {"duo_chat", ""},
 	"/v2/chat/agent":             {"duo_chat", "duo_chat"},
 	"/v1/search/gitlab-docs":     {"duo_chat", "documentation_search"},
 	"/v1/prompts/*prompt_id":     {"ai_abstraction_layer", ""},
-	"/v1/agents/*agent_id":       {"ai_abstraction_layer", ""},
 }
 
 // category returns the fields about what a request was for.

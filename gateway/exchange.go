@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"aigw/gateway/openapi"
 	"aigw/gateway/requestlog"
 	"aigw/gateway/tracing"
 	"aigw/gateway/ui"
@@ -173,7 +174,7 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 // ended writes the log line and counts.
 func (s *Server) ended(x *exchange, r *http.Request, record *requestlog.Record) {
 	if x.route != "" && !strings.HasPrefix(x.route, "/monitoring/") {
-		s.metrics.ObserveHTTP(x.route, r.Method, x.status, x.started)
+		s.metrics.ObserveHTTP(openapi.Template(x.route), r.Method, x.status, x.started)
 	}
 	x.span.End(r.Method, x.route, x.status)
 	if reason := refusals[x.status]; reason != "" {

@@ -80,3 +80,31 @@ func TestAccessLine(t *testing.T) {
 		t.Errorf("events %v", line["tracked_internal_events"])
 	}
 }
+
+// What a request was for is told by the name that it asks for, where one path serves many.
+func TestAccessLineOfPathsForMuch(t *testing.T) {
+	s := gatewaytest.Start(t, open)
+	s.NoModel()
+	chat := `{"prompt_components":[{"type":"prompt","metadata":{"source":"GitLab EE","version":"17.8.0"},"payload":{"content":"hi"}}]}`
+	for _, test := range []struct{ path, body, category, right string }{
+		{"/v1/chat/agent", chat, "duo_chat", "duo_chat"},
+		{"/v1/chat/explain_vulnerability", chat, "duo_chat", "explain_vulnerability"},
+		{"/v1/prompts/chat/fix_code", `{"inputs":{}}`, "ai_abstraction_layer", "fix_code"},
+		{"/v1/prompts/model_configuration%2Fcheck", `{"inputs":{}}`, "ai_abstraction_layer", "complete_code"},
+	} {
+		s.Do("POST", test.path, test.body, "X-Request-ID", test.path)
+		line := s.LogLine(test.path)
+		if line["meta.feature_category"] != test.category || line["meta.unit_primitive"] != test.right {
+			t.Errorf("%s: %v, %v", test.path, line["meta.feature_category"], line["meta.unit_primitive"])
+		}
+		if events, ok := line["tracked_internal_events"].([]any); !ok || len(events) != 1 || events[0] != "request_"+test.right {
+			t.Errorf("%s: events %v", test.path, line["tracked_internal_events"])
+		}
+	}
+	shown := s.Metrics()
+	for _, handler := range []string{"/v1/chat/{chat_invokable}", "/v1/prompts/{prompt_id}"} {
+		if !strings.Contains(shown, `http_request_duration_seconds_count{handler="`+handler+`"`) {
+			t.Errorf("the metrics do not name %s", handler)
+		}
+	}
+}

@@ -11,7 +11,7 @@ import (
 // Operations are the routes of this room.
 func (room *Room) Operations() []openapi.Operation {
 	return []openapi.Operation{{
-		Method: http.MethodPost, Path: "/v1/chat/:name", Tag: "Duo Chat", Handler: room.Invoke,
+		Method: http.MethodPost, Path: "/v1/chat/:chat_invokable", Tag: "Duo Chat", Handler: room.Invoke,
 		Summary: "Have a model answer a finished prompt",
 		Text:    "A last message of the assistant is continued.",
 		Values:  slices.Sorted(maps.Keys(rights)),

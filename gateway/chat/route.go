@@ -12,6 +12,7 @@ import (
 	"aigw/engine"
 	"aigw/gateway/auth"
 	"aigw/gateway/conversation"
+	"aigw/gateway/requestlog"
 	"aigw/gateway/serving"
 	"aigw/gateway/wire"
 )
@@ -50,11 +51,12 @@ func (room *Room) Invoke(c *gin.Context) {
 	if !ok {
 		return
 	}
-	right, known := rights[c.Param("name")]
+	right, known := rights[c.Param("chat_invokable")]
 	if !known {
 		wire.Detail(c, http.StatusNotFound, "Not found")
 		return
 	}
+	requestlog.UnitPrimitives(c.Request.Context(), string(right))
 	if !auth.From(c.Request.Context()).Can(right) {
 		wire.Detail(c, http.StatusForbidden, "Unauthorized to access "+string(right))
 		return

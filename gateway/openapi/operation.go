@@ -16,7 +16,7 @@ import (
 // Operation is a route and what is to be known about it.
 type Operation struct {
 	Method  string
-	Path    string // as gin has it: /v1/chat/:name, /v1/prompts/*id
+	Path    string // as gin has it: /v1/chat/:chat_invokable, /v1/prompts/*prompt_id
 	Handler gin.HandlerFunc
 
 	Tag     string // heading under which it is found
@@ -69,6 +69,12 @@ func Events(names ...string) Content {
 }
 
 var parameter = regexp.MustCompile(`[:*]([^/]+)`)
+
+// Template returns the path of a route of gin as OpenAPI, and the original, have it: /v1/chat/{chat_invokable}.
+func Template(route string) string {
+	path, _ := pathOf(route)
+	return path
+}
 
 // pathOf returns a path as OpenAPI has it, and its parameters.
 func pathOf(path string) (string, []string) {

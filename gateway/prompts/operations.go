@@ -9,9 +9,9 @@ import (
 // Operations are the routes of this room.
 func (room *Room) Operations() []openapi.Operation {
 	return []openapi.Operation{{
-		Method: http.MethodPost, Path: "/v1/prompts/*id", Tag: "Prompts", Handler: room.Invoke,
+		Method: http.MethodPost, Path: "/v1/prompts/*prompt_id", Tag: "Prompts", Handler: room.Invoke,
 		Summary: "Have a model answer a prompt of the gateway",
-		Text:    "id is the name of a prompt; its slash may be encoded. inputs are put into the prompt.",
+		Text:    "prompt_id is the name of a prompt; its slash may be encoded. inputs are put into the prompt.",
 		Values:  room.catalogue.IDs(),
 		Body:    openapi.BodyOf(requestKind),
 		Answers: []openapi.Answer{

@@ -19,6 +19,14 @@ func may(p *auth.Principal, rights []auth.UnitPrimitive) bool {
 	return true
 }
 
+func rightNames(rights []auth.UnitPrimitive) []string {
+	out := make([]string, len(rights))
+	for i, right := range rights {
+		out[i] = string(right)
+	}
+	return out
+}
+
 // hasOlder reports whether a principal has what stood for a right before it had its own name.
 func hasOlder(p *auth.Principal, right auth.UnitPrimitive) bool {
 	switch right {

@@ -39,7 +39,7 @@ func (room *Room) Invoke(c *gin.Context) {
 	if !ok {
 		return
 	}
-	id := strings.TrimPrefix(c.Param("id"), "/")
+	id := strings.TrimPrefix(c.Param("prompt_id"), "/")
 	prompt, ok := room.find(c, id, request.Version)
 	if !ok || room.conversations.RefusesCustomModel(c, request.Model != nil) {
 		return
@@ -101,6 +101,7 @@ func (room *Room) find(c *gin.Context, id string, version *string) (*Prompt, boo
 		}
 		rights = prompt.rights
 	}
+	requestlog.UnitPrimitives(c.Request.Context(), rightNames(rights)...)
 	if !may(auth.From(c.Request.Context()), rights) {
 		wire.Detail(c, http.StatusForbidden, "Unauthorized to access '"+id+"'")
 		return nil, false

@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -50,6 +51,15 @@ func Add(ctx context.Context, attrs ...slog.Attr) {
 			}
 		}
 	}
+}
+
+// UnitPrimitives adds the rights that a request needs, where its path does not tell.
+func UnitPrimitives(ctx context.Context, names ...string) {
+	events := make([]string, len(names))
+	for i, name := range names {
+		events[i] = "request_" + name
+	}
+	Add(ctx, slog.String("meta.unit_primitive", strings.Join(names, ",")), slog.Any("tracked_internal_events", events))
 }
 
 // Has reports whether a field was added.
