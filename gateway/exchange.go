@@ -71,7 +71,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(x, fmt.Sprintf(`{"detail":"Request headers are larger than %d bytes"}`, s.options.MaxHeaderBytes))
 		return
 	}
+	body := &arriving{ReadCloser: r.Body}
+	r.Body = body
 	r.Body = limitBody(w, r, s.options.MaxBodyBytes)
+	s.route(x, r)
+	body.take(x, r, s.options.MaxBodyBytes)
+}
+
+// route leaves a request to the router that it is for.
+func (s *Server) route(x *exchange, r *http.Request) {
 	if ui.Is(r.URL.Path) {
 		s.pages.ServeHTTP(x, r)
 		return
@@ -79,7 +87,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if path, ok := s.doorPath(r); ok {
 		u := *r.URL
 		u.Path, u.RawPath = path, ""
-		ours := r.WithContext(ctx)
+		ours := r.WithContext(r.Context())
 		ours.URL = &u
 		s.door.ServeHTTP(x, ours)
 		return

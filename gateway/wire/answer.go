@@ -27,7 +27,9 @@ func JSON(c *gin.Context, status int, body any) {
 	if err := encoder.Encode(body); err != nil {
 		panic(fmt.Errorf("answer is no JSON: %w", err)) // an error of the program: 500
 	}
-	c.Data(status, "application/json", bytes.TrimRight(b.Bytes(), "\n"))
+	text := bytes.TrimRight(b.Bytes(), "\n")
+	c.Header("Content-Length", strconv.Itoa(len(text))) // known also where the answer is sent before the handler ends
+	c.Data(status, "application/json", text)
 }
 
 // Detail answers with {"detail": text}, the original's form of an error, which is in the log line, too: text
