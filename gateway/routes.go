@@ -78,10 +78,20 @@ func (s *Server) featureFlags(c *gin.Context) {
 	c.Request = c.Request.WithContext(featureflags.With(c.Request.Context(), flags))
 }
 
+// cloudProxies are where the original passes requests on to clouds. Nothing is here, and it says so in the words in
+// which the original's handlers, not its router, do.
+var cloudProxies = []string{"/v1/proxy/anthropic/", "/v1/proxy/vertex-ai/"}
+
 // noRoute sends the caller to the path with or without a slash at its end, if there is one, as
 // the original's router does.
 func (s *Server) noRoute(c *gin.Context, known gin.RoutesInfo) {
 	path := c.Request.URL.Path
+	for _, proxy := range cloudProxies {
+		if strings.HasPrefix(path, proxy) {
+			wire.Detail(c, http.StatusNotFound, "Not found")
+			return
+		}
+	}
 	other := path + "/"
 	if strings.HasSuffix(path, "/") {
 		other = strings.TrimRight(path, "/")

@@ -95,6 +95,7 @@ var messageKind = schema.Object(
 	schema.Optional("context", resourceKind, func(m *message) **resource { return &m.Context }),
 	schema.Optional("current_file", fileKind, func(m *message) **file { return &m.File }),
 	schema.Optional("additional_context", extrasKind, func(m *message) *[]extra { return &m.Additional }),
+	schema.Optional("resource_content", schema.Nullable[string](schema.String()), func(*message) **string { return new(*string) }), // not used
 )
 
 // stepsMessageKind is a last message that holds the turn's steps instead of a text.

@@ -196,6 +196,7 @@ func TestRefusals(t *testing.T) {
 		{"agent", `{"messages":[],"options":{"agent_scratchpad":{"agent_type":"other"}}}`, `"type":"union_tag_invalid","loc":["body","options","agent_scratchpad"],"msg":"Input tag 'other' found using 'agent_type' does not match any of the expected tags: 'react'"`},
 		{"context", `{"messages":[{"role":"user","content":"a","context":{"type":"wiki","content":""}}]}`, `"loc":["body","messages",0,"context","type"]`},
 		{"category", `{"messages":[{"role":"user","content":"a","additional_context":[{"category":"wiki"}]}]}`, `"loc":["body","messages",0,"additional_context",0,"category"]`},
+		{"resource", `{"messages":[{"role":"user","content":"a","resource_content":1}]}`, `"type":"string_type","loc":["body","messages",0,"resource_content"]`},
 	} {
 		got := s.Do("POST", path, test.body)
 		if got.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(got.Text, test.want) {
