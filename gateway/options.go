@@ -93,8 +93,8 @@ type Options struct {
 	// then is the answer, if there is any. 0 does not end it. GitLab's check of a self-hosted model
 	// waits for 3 s, and nobody waits longer for the end of his line.
 	CompletionTime time.Duration
-	// AnswerTime is how long an answer of chat may take that is not streamed; what there is by then is
-	// the answer. 0 is 28 s: GitLab waits for 30.
+	// AnswerTime is how long an answer of chat, or generated code, may take that is not streamed; what there is by
+	// then is the answer. 0 is 28 s: GitLab waits for 30, and so does its script for finding faults.
 	AnswerTime time.Duration
 	// FreeChat lets turns of Duo Chat's agent be written without the grammar that keeps them in the form
 	// that can be read.

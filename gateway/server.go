@@ -84,6 +84,7 @@ func New(o Options) *Server {
 		Metrics:        s.metrics,
 		Budget:         o.InferenceTimeout,
 		CompletionTime: o.CompletionTime,
+		GenerationTime: o.AnswerTime,
 		WriteTimeout:   o.WriteTimeout,
 
 		PostProcessing: o.PostProcessing,

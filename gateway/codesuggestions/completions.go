@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -77,10 +76,6 @@ func (room *Room) complete(c *gin.Context, request Request, as reply) {
 		return
 	}
 	file := request.File
-	var enough time.Time
-	if room.CompletionTime > 0 && !request.Stream {
-		enough = time.Now().Add(room.CompletionTime)
-	}
 	escapes := model.Family == "mixtral" // it writes \_ for _, as in Markdown
 	s := &suggestion{
 		file:      file,
@@ -103,7 +98,7 @@ func (room *Room) complete(c *gin.Context, request Request, as reply) {
 		},
 		filter: newCompletionFilter(room.PostProcessing, file, escapes),
 		reply:  as,
-		enough: enough,
+		enough: enoughAfter(room.CompletionTime, request.Stream),
 	}
 	if s.own == "" && model.FillsIn {
 		s.plain = plainly(model, file, s.work)

@@ -72,6 +72,10 @@ func checkDefinition(r Request) error {
 	}
 	_, err = schema.Parse(modelMetadata, "", body)
 	var refused schema.Errors
+	if err == nil && !isKnown(*r.ModelName) {
+		// Where a provider is named, the body's own rule has seen to it.
+		return fmt.Errorf("model %.50s is not supported by use case code generations", *r.ModelName)
+	}
 	if !errors.As(err, &refused) {
 		return err
 	}
@@ -135,6 +139,7 @@ func (room *Room) generate(c *gin.Context, g generation, streaming bool, w servi
 		clean:  func(text string) string { return room.PostProcessing.Generation(laid.whole(text), g.file.Above) },
 		filter: newGenerationFilter(laid, room.PostProcessing.Runs(postprocess.StripCodeBlock)),
 		reply:  as,
+		enough: enoughAfter(room.GenerationTime, streaming),
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"aigw/engine"
 	"aigw/gateway"
@@ -176,6 +177,7 @@ func TestGenerationsThatAreRefused(t *testing.T) {
 		{"bad endpoint", "generate_code", strings.Replace(body, "http://models.example.test:8000/v1", "models", 1), 422, `{"detail":"model_endpoint: `},
 		{"unknown prompt", "generate_code", strings.Replace(body, "code_suggestions/generations", "chat/react", 1), 422, `{"detail":"prompt_id \"chat/react\" is not known here`},
 		{"unknown model", "generate_code", strings.Replace(body, `"mistral"`, `"nope"`, 1), 422, "model nope is not supported by use case code generations and provider litellm"},
+		{"unknown model of no provider", "generate_code", `{"prompt_version":2,"prompt_id":"code_suggestions/generations","prompt":"","model_name":"nope","model_endpoint":"http://a","current_file":` + pythonFile + `}`, 422, `{"detail":"model nope is not supported by use case code generations"}`},
 		{"too long", "generate_code", `{"prompt_version":2,"prompt":"` + strings.Repeat("x", 1600) + `","current_file":` + pythonFile + `}`, 422, `{"detail":"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -243,5 +245,19 @@ func TestOperatorsCanSwitch(t *testing.T) {
 	got := s.Do("POST", generationsPath, definitionBody(pythonFile, `"x"`, ""))
 	if got.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(got.Text, "AIGW_CUSTOM_MODELS__ENABLED") {
 		t.Errorf("custom models disabled: %d %s", got.StatusCode, got.Text)
+	}
+}
+
+// Who waits for a whole answer gets what was written by then.
+func TestGenerationEndsInTime(t *testing.T) {
+	o := open
+	o.AnswerTime = time.Nanosecond
+	s := startChat(t, o, &gatewaytest.Generator{Pieces: []string{"\n", "a = 1\n", "b = 2\n"}})
+	body := definitionBody(pythonFile, `"x"`, "")
+	if got := s.Do("POST", generationsPath, body); got.StatusCode != 200 || !strings.Contains(got.Text, `"text":"a = 1\n"`) {
+		t.Errorf("whole: %d %s", got.StatusCode, got.Text)
+	}
+	if got := s.Do("POST", generationsPath, definitionBody(pythonFile, `"x"`, `,"stream":true`)); got.StatusCode != 200 || !strings.Contains(got.Text, "b = 2") {
+		t.Errorf("streamed: %d %s", got.StatusCode, got.Text)
 	}
 }

@@ -180,3 +180,13 @@ func knownModel(useCase string) func(*Request, *string) error {
 		return fmt.Errorf("model %s is not supported by use case %s and provider %s", shown, useCase, r.Provider)
 	}
 }
+
+// isKnown reports whether any provider has a model of a name.
+func isKnown(name string) bool {
+	for _, names := range cloudModels {
+		if slices.Contains(names, name) {
+			return true
+		}
+	}
+	return slices.Contains(families, name)
+}

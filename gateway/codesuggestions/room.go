@@ -29,6 +29,8 @@ type Options struct {
 	Budget time.Duration
 	// CompletionTime is how long a completion that is not streamed is written; 0 does not end it.
 	CompletionTime time.Duration
+	// GenerationTime is how long a generation that is not streamed is written; 0 does not end it.
+	GenerationTime time.Duration
 	// WriteTimeout is how long a client may take to accept one piece of a stream.
 	WriteTimeout time.Duration
 	// PostProcessing cleans what models write.

@@ -43,7 +43,7 @@ func definitionRule() schema.Description {
 		members(schema.Description{{Name: "prompt_id", Value: append(text, schema.Keyword{Name: "minLength", Value: 1})}}, "prompt_id"),
 		members(schema.Description{
 			{Name: "prompt_id", Value: oneOf(definition)},
-			{Name: "model_name", Value: text},
+			{Name: "model_name", Value: oneOf(slices.Concat(families, cloudModels[anthropic], cloudModels[vertexAI])...)},
 			{Name: "model_endpoint", Value: endpoint},
 		}, "model_name", "model_endpoint"),
 	)

@@ -40,6 +40,14 @@ type suggestion struct {
 	answered func(text string)
 }
 
+// enoughAfter returns when a text is long enough. Streams go on: who reads them has what there is.
+func enoughAfter(limit time.Duration, streaming bool) time.Time {
+	if limit <= 0 || streaming {
+		return time.Time{}
+	}
+	return time.Now().Add(limit)
+}
+
 // filter cleans a text that comes in pieces.
 type filter interface {
 	// Write takes a piece and returns what is decided by now.
