@@ -66,7 +66,7 @@ func (room *Room) complete(c *gin.Context, request Request, as reply) {
 	if known {
 		question = askedBy(request, model.Name)
 		var end func()
-		ctx, end = room.typing.begin(ctx, at, question)
+		ctx, end = room.typing.begin(ctx, at, question, request.File.Above)
 		defer end()
 	}
 	maxTokens := min(maxCompletionTokens, max(1, model.ContextSize/2))

@@ -63,8 +63,15 @@ func newTyping() *typing {
 type turn struct {
 	cancel context.CancelCauseFunc
 	asked  asked
+	above  string        // the text above the cursor, which the request holds anyway
 	over   chan struct{} // closed when it was answered
 	waits  *turn         // that asked for the same before, and is waited for
+}
+
+// goesOn reports whether a text above the cursor is t's with more at its end, or less: somebody has typed on, deleted, or
+// moved the cursor. Other texts are questions of their own, such as a program asks under one file's name.
+func (t *turn) goesOn(above string) bool {
+	return t != nil && (strings.HasPrefix(above, t.above) || strings.HasPrefix(t.above, above))
 }
 
 // supersede ends t and what it waits for.
@@ -106,14 +113,14 @@ func (s shown) after(r Request, a asked) (rest string, ok bool) {
 	return rest, ok && strings.TrimSpace(rest) != ""
 }
 
-// begin ends the completion that runs at a place, and returns the context of the next one. end
-// must be called when that has been answered.
+// begin ends the completion that runs at a place, if the text above the cursor goes on from there,
+// and returns the context of the next one. end must be called when that has been answered.
 //
 // A completion that asks for the very same is not ended but waited for: remembered then has its
 // answer, if it got one.
-func (t *typing) begin(ctx context.Context, at place, a asked) (next context.Context, end func()) {
+func (t *typing) begin(ctx context.Context, at place, a asked, above string) (next context.Context, end func()) {
 	next, cancel := context.WithCancelCause(ctx)
-	mine := &turn{cancel: cancel, asked: a, over: make(chan struct{})}
+	mine := &turn{cancel: cancel, asked: a, above: above, over: make(chan struct{})}
 	t.mu.Lock()
 	before := t.running[at]
 	if before != nil && before.asked == a {
@@ -121,13 +128,14 @@ func (t *typing) begin(ctx context.Context, at place, a asked) (next context.Con
 	}
 	t.running[at] = mine
 	t.mu.Unlock()
-	if mine.waits == nil {
-		before.supersede()
-	} else {
+	switch {
+	case mine.waits != nil:
 		select {
 		case <-before.over:
 		case <-next.Done():
 		}
+	case before.goesOn(above):
+		before.supersede()
 	}
 	return next, func() {
 		cancel(nil)

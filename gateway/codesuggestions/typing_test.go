@@ -28,6 +28,8 @@ func TestANewerCompletionSupersedes(t *testing.T) {
 	}{
 		{"the same file", "u", "u", path, path, typed("x", project), typed("xy", project), true, false},
 		{"the same file, streamed", "u", "u", path, path, typed("x", project+`,"stream":true`), typed("xy", project), true, true},
+		{"less of the same file", "u", "u", path, path, typed("xy", project), typed("x", project), true, false},
+		{"another text of the name", "u", "u", path, path, typed("x", project), typed("y", project), false, false},
 		{"another user", "u", "v", path, path, typed("x", project), typed("xy", project), false, false},
 		{"no user", "", "", path, path, typed("x", project), typed("xy", project), false, false},
 		{"another project", "u", "u", path, path, typed("x", project), typed("xy", `"project_path":"a/c"`), false, false},
