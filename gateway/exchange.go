@@ -75,7 +75,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = body
 	r.Body = limitBody(w, r, s.options.MaxBodyBytes)
 	s.route(x, r)
-	body.take(x, r, s.options.MaxBodyBytes)
+	body.take(x, r, s.options.MaxBodyBytes, s.options.ReadTimeout)
 }
 
 // route leaves a request to the router that it is for.

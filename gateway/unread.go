@@ -15,7 +15,8 @@ const (
 	takenByItself = 256 << 10
 	// takenTimes is how many times the limit of bodies is taken at most.
 	takenTimes = 4
-	// takenWithin is how long it may take to arrive.
+	// takenPiece is how much has to arrive within takenWithin; all of it has as long as a request has to arrive.
+	takenPiece  = 1 << 20
 	takenWithin = 5 * time.Second
 )
 
@@ -32,7 +33,7 @@ func (b *arriving) Read(p []byte) (int, error) {
 }
 
 // take sends the answer and takes what is left of the request.
-func (b *arriving) take(x *exchange, r *http.Request, limit int64) {
+func (b *arriving) take(x *exchange, r *http.Request, limit int64, timeout time.Duration) {
 	few := r.ContentLength >= 0 && r.ContentLength <= takenByItself
 	if b.over || few || r.ContentLength > takenTimes*limit || r.ProtoMajor != 1 || r.Header.Get("Expect") != "" {
 		return
@@ -40,6 +41,13 @@ func (b *arriving) take(x *exchange, r *http.Request, limit int64) {
 	if x.FlushError() != nil {
 		return
 	}
-	_ = http.NewResponseController(x.ResponseWriter).SetReadDeadline(time.Now().Add(takenWithin)) // not every test has a connection
-	_, _ = io.CopyN(io.Discard, b, takenTimes*limit)                                              // it was answered already
+	control, end := http.NewResponseController(x.ResponseWriter), time.Now().Add(timeout)
+	for left := takenTimes * limit; left > 0 && !b.over; left -= takenPiece {
+		now := time.Now()
+		if !now.Before(end) {
+			return
+		}
+		_ = control.SetReadDeadline(now.Add(min(takenWithin, end.Sub(now)))) // not every test has a connection
+		_, _ = io.CopyN(io.Discard, b, min(takenPiece, left))                // it was answered already
+	}
 }
