@@ -32,12 +32,17 @@ type Engine struct {
 	wakeup  chan struct{} // has a value when the loop should look again
 	threads atomic.Int32  // that compute the step under way
 
-	mu      sync.Mutex
-	ctx     stepper
-	sched   *sched.Scheduler
-	gens    map[sched.ID]*generation
-	nextID  sched.ID
-	lot     lot       // what is parked; the loop's
+	mu     sync.Mutex
+	ctx    stepper
+	sched  *sched.Scheduler
+	gens   map[sched.ID]*generation
+	nextID sched.ID
+	lot    lot // what is parked; the loop's
+
+	drafter    *drafter     // the loop's; nil: no draft model
+	draftModel *llama.Model // may be nil
+	wishes     []sched.Wish // the loop's
+
 	alive   int       // generations in the step under way that somebody still wants
 	began   time.Time // when that step was planned
 	tainted bool      // NaN was seen; the cache's data is cleared when nobody runs
@@ -72,7 +77,12 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 	if set.noReuse != "" {
 		log.Info("this model computes every prompt whole", "because", set.noReuse)
 	}
+	draft, err := o.readDraft(model)
+	if err != nil {
+		return nil, errors.Join(err, model.Close())
+	}
 	e := newEngine(set, log)
+	e.draftModel = draft
 	e.model, e.vocab = model, newVocabulary(model)
 	e.sampler, e.journal, e.keep = e.vocab.newSampler, o.Journal, o.warm(model)
 	open := func() (stepper, error) {
@@ -93,6 +103,11 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 			e.set.context, e.plan.Calibration = set.context, c
 		}
 		opened, err := e.open(model)
+		if err == nil {
+			if err = e.openDraft(o, draft); err != nil {
+				return nil, errors.Join(err, opened.Close())
+			}
+		}
 		e.park(o.parkBytes())
 		if err != nil || o.Turn == nil {
 			return opened, err
@@ -101,6 +116,9 @@ func Load(ctx context.Context, o Options) (*Engine, error) {
 	}
 	if err := e.start(open); err != nil {
 		_ = model.Close()
+		if draft != nil {
+			_ = draft.Close()
+		}
 		return nil, fmt.Errorf("prepare %s: %w", o.Model, err)
 	}
 	return e, nil
@@ -166,7 +184,7 @@ func (e *Engine) start(open func() (stepper, error)) error {
 		e.saveWarm()
 		e.lot.clear()
 		e.mu.Unlock()
-		if err := c.Close(); err != nil {
+		if err := errors.Join(e.drafter.close(), c.Close()); err != nil {
 			e.log.Error("closing the model's context", "error", err)
 		}
 	}()
@@ -207,7 +225,11 @@ func (e *Engine) Close() error {
 	if e.model == nil {
 		return nil
 	}
-	return errors.Join(e.vocab.closeTemplate(), e.model.Close())
+	err := errors.Join(e.vocab.closeTemplate(), e.model.Close())
+	if e.draftModel != nil {
+		err = errors.Join(err, e.draftModel.Close())
+	}
+	return err
 }
 
 // Vocabulary is the model's tokenizer.

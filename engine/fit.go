@@ -33,6 +33,13 @@ func FindFit(o Options, limit uint64) (Fit, error) {
 	if err != nil {
 		return Fit{}, err
 	}
+	if o.DraftModel != "" {
+		draft, err := PlanMemory(o.draftOptions(now.Context))
+		if err != nil {
+			return Fit{}, fmt.Errorf("draft model: %w", err)
+		}
+		limit -= min(limit, draft.Needed())
+	}
 	return findFit(o, limit, now, p.plan)
 }
 

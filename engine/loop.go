@@ -17,6 +17,7 @@ func (e *Engine) loop() {
 	threads := crew.decoding.max
 	e.threads.Store(int32(threads))
 	for {
+		e.guessAhead()
 		plan, ok := e.next(&step, &flying)
 		if !ok {
 			return

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"aigw/engine/llama"
@@ -68,7 +69,36 @@ func PlanMemory(o Options) (*MemoryPlan, error) {
 		return nil, err
 	}
 	defer planner.close()
-	return planner.plan(o)
+	p, err := planner.plan(o)
+	if err != nil || o.DraftModel == "" {
+		return p, err
+	}
+	draft, err := PlanMemory(o.draftOptions(p.Context))
+	if err != nil {
+		return nil, fmt.Errorf("draft model: %w", err)
+	}
+	p.add(draft)
+	return p, nil
+}
+
+// add counts another model that is loaded along.
+func (p *MemoryPlan) add(other *MemoryPlan) {
+	p.Weights += other.Weights
+	p.Repacked += other.Repacked
+	p.Cache += other.Cache
+	p.Compute += other.Compute
+	p.Outputs += other.Outputs
+	p.Vocabulary += other.Vocabulary
+	for _, g := range other.GPUs {
+		at := slices.IndexFunc(p.GPUs, func(mine GPUPlan) bool { return mine.Name == g.Name })
+		if at < 0 {
+			p.GPUs = append(p.GPUs, g)
+			continue
+		}
+		p.GPUs[at].Weights += g.Weights
+		p.GPUs[at].Cache += g.Cache
+		p.GPUs[at].Compute += g.Compute
+	}
 }
 
 // planner is a model loaded without weights.

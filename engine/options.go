@@ -30,6 +30,11 @@ type Options struct {
 	IdleTime  time.Duration     // how long a step may take while nobody does; 0: 250 ms
 	GPULayers int               // layers to keep on the GPU; negative: all that a GPU build can
 
+	// DraftModel is the path of a second, small model with the same vocabulary, which guesses what the first
+	// will say, and DraftOverrides are repairs of its metadata. Empty: guesses come from what the text repeats.
+	DraftModel     string
+	DraftOverrides []models.Override
+
 	FlashAttention string // auto, on or off; empty: auto
 	CacheTypeK     string // f16, q8_0, ...; auto: f16, or q8_0 where calibration finds it faster; empty: f16
 	CacheTypeV     string

@@ -110,6 +110,9 @@ func (s *server) prepare() ([]engine.Options, error) {
 			return nil, err
 		}
 	}
+	if err := withDraftModel(s.cli, s.log, options); err != nil {
+		return nil, err
+	}
 	plans, err := placeModels(s.cli, s.log, options)
 	if err != nil {
 		return nil, err

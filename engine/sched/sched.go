@@ -196,6 +196,8 @@ type run struct {
 
 	draft        []int32 // guesses that follow tokens in the step under way
 	match        int     // tokens that the guess rests on
+	offer        []int32 // guesses of a draft model at what follows the first offeredAt tokens
+	offeredAt    int
 	hits, trials float64 // guesses that came true and all that were tried, the last ones most
 }
 
@@ -371,5 +373,5 @@ func (s *Scheduler) vacate(r *run) {
 	}
 	s.ops = append(s.ops, Op{Src: r.seq, From: 0, To: End})
 	s.ids.releaseLive(r.seq)
-	r.computed, r.planned, r.draft, r.holed = 0, 0, nil, false
+	r.computed, r.planned, r.draft, r.offer, r.holed = 0, 0, nil, nil, false
 }

@@ -32,6 +32,7 @@ type world struct {
 	guessed, guessedRight int
 	busy                  time.Duration // in steps
 	guess                 time.Duration // what a guess adds to a step
+	offers                bool          // there is a draft model
 }
 
 func newWorld(cfg Config) *world {
@@ -76,6 +77,16 @@ const (
 // step plans and runs one step and checks what must hold after it.
 func (w *world) step(how result) (worked bool, err error) {
 	w.now = w.now.Add(10 * time.Millisecond)
+	for i, wish := range w.s.Wishes(nil) { // a draft model that is right at times
+		guess := make([]int32, wish.N)
+		for j := range guess {
+			guess[j] = int32((i + j + len(wish.Tokens)) % vocabulary)
+		}
+		if w.offers {
+			w.s.Offer(wish.ID, len(wish.Tokens), guess)
+			w.s.Guessed(len(guess), time.Millisecond)
+		}
+	}
 	p, admission, ok := w.s.Step(w.now)
 	for _, id := range admission.Expired {
 		if r := w.readers[id]; r == nil || len(r.got) > 0 {
@@ -204,6 +215,7 @@ func TestAnyScheduleGivesThePlainAnswer(t *testing.T) {
 			ParkAlways:  rapid.Bool().Draw(t, "park always"),
 		}
 		w := newWorld(cfg)
+		w.offers = rapid.Bool().Draw(t, "offers")
 		w.m.whole = !cfg.Reuse
 		if cfg.Window {
 			w.m.window = 5

@@ -19,12 +19,14 @@ import (
 // better than plain decoding. So a busy server, whose steps are long without guesses, stops
 // guessing by itself.
 type speculation struct {
-	rates [longestMatch + 1]float64 // share of guesses that come true, by length of the match
+	rates [modelMatch + 1]float64 // share of guesses that come true, by length of the match
 	plain plainTime
 	extra []float64 // seconds that n guesses add, smoothed; 0: not seen yet
 	slope float64   // seconds that a guess adds, over all numbers of them
-	since int       // steps since one without guesses was measured
-	quiet int       // steps since one with guesses was
+	// asking is how many seconds a draft model takes for a guess, smoothed (offer.go).
+	asking float64
+	since  int // steps since one without guesses was measured
+	quiet  int // steps since one with guesses was
 
 	guesses []guess // of the coming step
 	order   []int   // index of the guess that the n-th token belongs to
@@ -82,27 +84,40 @@ func newSpeculation(most int) speculation {
 	for m := range s.rates {
 		s.rates[m] = 1 - math.Pow(0.8, float64(m)) // until it is known: 0.36 for 2 tokens, 0.83 for 8
 	}
+	s.rates[modelMatch] = modelRate
 	return s
+}
+
+// mayGuess is how many rows the coming step has, and how many guesses at most.
+func (s *Scheduler) mayGuess() (rows, most int) {
+	sp := &s.spec
+	waits := false
+	for _, r := range s.runs {
+		rows++
+		waits = waits || !r.decoding() // a prompt, for this step to end
+	}
+	most = min(s.cfg.DraftTokens, s.cfg.BatchTokens-rows)
+	if most < 1 || rows == 0 || waits || !s.cfg.Reuse {
+		return rows, 0
+	}
+	if !s.cfg.DraftAlways && (!s.cost.believed() || !sp.plain.holds(rows, s.used()) || sp.since >= remeasure) {
+		return rows, 0 // this step measures
+	}
+	if sp.slope == 0 {
+		sp.slope = (s.cost.predict(rows+most, s.used()) - s.cost.predict(rows, s.used())).Seconds() / float64(most)
+	}
+	return rows, most
 }
 
 // speculate chooses the guesses of the coming step: draft and match of those that decode.
 func (s *Scheduler) speculate() {
 	sp := &s.spec
-	rows, waits := 0, false
 	for _, r := range s.runs {
 		r.draft, r.match = nil, 0
-		rows++
-		waits = waits || !r.decoding() // a prompt, for this step to end
 	}
-	most := min(s.cfg.DraftTokens, s.cfg.BatchTokens-rows)
-	if most < 1 || rows == 0 || waits || !s.cfg.Reuse {
+	rows, most := s.mayGuess()
+	if most < 1 {
 		return
-	}
-	if !s.cfg.DraftAlways && (!s.cost.believed() || !sp.plain.holds(rows, s.used()) || sp.since >= remeasure) {
-		return // this step measures
-	}
-	if sp.slope == 0 {
-		sp.slope = (s.cost.predict(rows+most, s.used()) - s.cost.predict(rows, s.used())).Seconds() / float64(most)
 	}
 	sp.guesses, sp.tokens = sp.guesses[:0], slices.Grow(sp.tokens[:0], most*rows)
 	for _, r := range s.runs {
@@ -113,6 +128,9 @@ func (s *Scheduler) speculate() {
 		from := len(sp.tokens)
 		sp.tokens, r.match = draft(sp.tokens, r.tokens, n)
 		r.draft = sp.tokens[from:]
+		if offer := r.offered(); len(offer) > 0 && (len(r.draft) == 0 || sp.rates[modelMatch] > sp.rates[r.match]) {
+			r.draft, r.match = offer[:min(n, len(offer))], modelMatch
+		}
 		if len(r.draft) > 0 {
 			rate := (sp.rates[r.match]*priorTrials + r.hits) / (priorTrials + r.trials)
 			sp.guesses = append(sp.guesses, guess{r: r, rate: rate, chain: 1})

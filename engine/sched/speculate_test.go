@@ -79,3 +79,41 @@ func TestAsManyGuessesAsPay(t *testing.T) {
 		}
 	}
 }
+
+// A draft model is asked for as many guesses as its time and their worth allow, and for none where they cost more.
+func TestADraftModelIsAskedForWhatPays(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		rate        float64
+		asking      float64 // seconds a guess
+		quiet, want int
+	}{
+		{"free and nearly always right", 0.95, 0, 0, 8},
+		{"cheap and mostly right", 0.7, 0.001, 0, 3},
+		{"as slow as the model", 0.9, 0.012, 0, 0},
+		{"nearly always wrong", 0.05, 0.001, 0, 0},
+		{"tried again after a while", 0.05, 0.001, retry, retryTokens},
+	} {
+		sp := newSpeculation(8)
+		sp.plain.seconds, sp.slope, sp.asking, sp.quiet = 0.012, 0.001, c.asking, c.quiet
+		sp.rates[modelMatch] = c.rate
+		if got := sp.worthAsking(1, 8); got < c.want-1 || got > c.want+1 || (got == 0) != (c.want == 0) {
+			t.Errorf("%s: %d guesses, want about %d", c.name, got, c.want)
+		}
+	}
+}
+
+// What was offered for another text is not used, and what was taken is learnt from.
+func TestOffersAreForTheTextAsItIs(t *testing.T) {
+	w := newWorld(Config{Cells: 512, Rows: 2, BatchTokens: 64, SliceTokens: 8, Queue: 4, Reuse: true, DraftTokens: 4, DraftAlways: true})
+	w.m.says, w.guess = byHistory, time.Millisecond
+	w.offers = true
+	w.ask(t, []int32{2, 0, 1}, 100, 0)
+	if err := w.drain(); err != nil {
+		t.Fatal(err)
+	}
+	if rate := w.s.spec.rates[modelMatch]; rate == modelRate {
+		t.Error("nothing was learnt of the guesses")
+	}
+	w.s.Offer(99, 3, []int32{1}) // nobody
+}
