@@ -22,7 +22,7 @@ type drafter struct {
 	sampler *samplers
 	texts   map[sched.ID]*drafted
 	free    []llama.SeqID
-	used    int // cells
+	used    int     // cells
 	pace    float64 // seconds for a token of a prompt; 0: not known
 	step    llama.Step
 	spoil   func(models.Token) models.Token // tests: guess something else; nil: do not
