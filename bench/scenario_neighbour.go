@@ -23,7 +23,7 @@ var _ scenario = (*neighbourScenario)(nil)
 
 const (
 	neighbourStream = 64   // tokens of the prompt
-	neighbourTokens = 4096 // more than are written while a paste is read; the stream is ended then
+	neighbourTokens = 1536 // more than are written while a paste is read; the stream is ended then. All of them count against the cache
 	neighbourBefore = 2 * time.Second
 )
 
