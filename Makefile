@@ -112,6 +112,10 @@ deb-test: ## bin/tree as a Debian package, installed, run, upgraded and purged o
 image-test: model ## bin/tree in container images on a debootstrap base, started and asked (as root)
 	@.ci/image-test
 
+.PHONY: offline-test
+offline-test: model ## docs/offline.md from the key to a suggestion, on a bare Debian without a network (as root)
+	@.ci/offline-test
+
 .PHONY: baseline-test
 baseline-test: model ## bin/tree on an emulated x86-64 CPU without AVX
 	@.ci/baseline-test
