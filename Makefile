@@ -100,6 +100,17 @@ tree: ready ## what a release holds, for any CPU of this kind, as bin/tree (AIGW
 dist: tree ## the release as an archive with the same bytes every time, into bin/
 	@deploy/dist.sh bin/tree bin
 
+# A toolkit of one's own is named by CUDA_HOME. The libraries of CUDA's run time come from where it runs.
+.PHONY: cuda
+cuda: ready ## the release with CUDA for AIGW_CUDA_ARCH=80, with a toolkit from PyPI, as bin/tree: most of an hour on two cores
+	@CUDA_HOME=$$(third_party/cuda/toolkit.sh)
+	export CUDA_HOME AIGW_CUDA=1 AIGW_CUDA_ARCH=$${AIGW_CUDA_ARCH:-80} CMAKE_TOOLCHAIN_FILE=$$PWD/third_party/cuda/ggml.cmake
+	VERSION='$(VERSION)' deploy/tree.sh bin/tree
+
+.PHONY: cuda-check
+cuda-check: ready ## configure the CUDA back end with that toolkit and compile five of its units: minutes
+	@third_party/cuda/check.sh
+
 .PHONY: deb
 deb: tree ## the release as a Debian package, into bin/
 	@deploy/deb.sh bin/tree bin
