@@ -115,6 +115,10 @@ cuda-check: ready ## configure the CUDA back end with that toolkit and compile f
 deb: tree ## the release as a Debian package, into bin/
 	@deploy/deb.sh bin/tree bin
 
+.PHONY: dist-test
+dist-test: ## bin/tree packed twice: the same bytes, and what comes out runs
+	@.ci/dist-test
+
 .PHONY: deb-test
 deb-test: ## bin/tree as a Debian package, installed, run, upgraded and purged on a debootstrap base (as root)
 	@.ci/deb-test
