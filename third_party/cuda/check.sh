@@ -22,6 +22,7 @@ started=$SECONDS
 cmake --build "$build" --parallel "${AIGW_JOBS:-$(nproc)}" --target "${units[@]}" >"$build/build.log" 2>&1 ||
 	{ tail -n 25 "$build/build.log" >&2; die "the CUDA back end does not compile"; }
 for unit in "${units[@]}"; do
-	objdump -h "$build/$unit" | grep -q nv_fatbin || die "$unit holds no code for a GPU"
+	sections=$(objdump -h "$build/$unit")
+	grep -q nv_fatbin <<<"$sections" || die "$unit holds no code for a GPU"
 done
 say "compiled ${#units[@]} units of the CUDA back end in $((SECONDS - started)) s, with $(du -sh "$CUDA_HOME" | cut -f1) of toolkit"
