@@ -46,6 +46,7 @@ func keysAddCommand() *cli.Command {
 			"Examples:\n" +
 			"  aigw keys add alice\n" +
 			"  aigw keys add ci --per-minute 60 --running 2\n" +
+			"  aigw keys add --admin boss    # opens the status page, too\n" +
 			"  aigw keys add gitlab --model codestral --model mistral\n" +
 			"  export OPENAI_API_KEY=$(aigw keys add editor)",
 		Flags: []cli.Flag{
@@ -53,7 +54,7 @@ func keysAddCommand() *cli.Command {
 			&cli.IntFlag{Name: "per-minute", Usage: "most requests a minute, and that many in a burst (0: no limit of its own)"},
 			&cli.IntFlag{Name: "running", Usage: "most requests at once (0: no limit of its own)"},
 			&cli.StringSliceFlag{Name: "model", Usage: "`NAME` of a model that the key may ask; repeatable", DefaultText: "all"},
-			&cli.BoolFlag{Name: "admin", Usage: "the key may also see what concerns everybody"},
+			&cli.BoolFlag{Name: "admin", Usage: "the key also opens the status page, /ui on the gateway"},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON object, with the key as \"key\""},
 		},
 		OnUsageError: onUsageError,

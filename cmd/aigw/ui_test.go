@@ -20,7 +20,7 @@ func TestRunShowsTheStatusPage(t *testing.T) {
 		t.Fatal(stderr)
 	}
 	key := strings.TrimSpace(stdout)
-	r := startClosed(t, "--model", "smol="+testmodel.Path(t), "--ctx", "512", "--threads", "2", "--chat-warmup", "off", "--inference-timeout", "10m") // whatever else the machine does
+	r := startClosed(t, "--model", "smol="+testmodel.Path(t), "--ctx", "512", "--chat-warmup", "off", "--inference-timeout", "10m") // whatever else the machine does
 	r.wait("ready", func() bool { return r.get("/monitoring/ready") == http.StatusOK })
 	if !strings.Contains(r.log.String(), r.url+"/ui") {
 		t.Error("the log does not say where the page is")
