@@ -74,8 +74,8 @@ type stepRow struct {
 const (
 	// freshFor is how long a snapshot is good: engines are asked once for all open pages.
 	freshFor = time.Second
-	// comparable bounds the age of an earlier snapshot that rates are computed from.
-	comparable = 30 * time.Second
+	// rateSpan bounds the age of an earlier snapshot that rates are computed from.
+	rateSpan = 30 * time.Second
 	// rowsShown and runsShown bound the tables of requests and of the prefix tree.
 	rowsShown, runsShown = 100, 12
 )
@@ -129,7 +129,7 @@ func (room *Room) take(now time.Time, before *snapshot) *snapshot {
 
 // compare computes rates from what an earlier snapshot counted.
 func (s *snapshot) compare(f *modelFacts, before *snapshot) {
-	if before == nil || s.At.Sub(before.At) > comparable {
+	if before == nil || s.At.Sub(before.At) > rateSpan {
 		return
 	}
 	for _, old := range before.Models {
