@@ -179,6 +179,13 @@ func destinations(c *cli.Context) ([]destination, error) {
 			add(p.URL, "keys of tokens, issuer "+p.Label)
 		}
 	}
+	servers, err := askedServers(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range servers {
+		add(m.server.base, "model "+m.name+", --model")
+	}
 	to, err := collector(c)
 	if err != nil {
 		return nil, err

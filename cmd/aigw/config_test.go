@@ -136,6 +136,7 @@ func TestOutbound(t *testing.T) {
 		"nothing":  {nil, "nothing:"},
 		"GitLab":   {[]string{"--gitlab-url", "https://gitlab.example.test/sub"}, "https://gitlab.example.test:443"},
 		"the file": {[]string{"--gitlab-url", "https://gitlab.example.test", "--jwks-file", "x"}, "nothing:"},
+		"a model":  {[]string{"--model", "mistral=https://vllm.example.test/v1#org/mistral", "--jwks-file", "x"}, "https://vllm.example.test:443  model mistral"},
 		"traces":   {[]string{"--otlp-endpoint", "http://collector.example.test:4318", "--jwks-file", "x"}, "http://collector.example.test:4318"},
 	} {
 		code, stdout, stderr := call(t, append([]string{"config", "--outbound"}, test.args...)...)

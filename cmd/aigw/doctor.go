@@ -80,6 +80,7 @@ func checks(c *cli.Context) []doctor.Check {
 		{Name: "ports", Run: p.ports},
 		{Name: "docs-index", Run: p.docsIndex},
 		{Name: "model", Run: p.model},
+		{Name: "model-servers", Run: p.modelServers},
 		{Name: "memory", Run: p.memory},
 		{Name: "load", Run: p.load},
 		{Name: "calibration", Run: p.calibration},

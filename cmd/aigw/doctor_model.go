@@ -39,11 +39,14 @@ func (p *patient) model(context.Context) doctor.Result {
 // memory compares the plan of what aigw run would load with what is free, of the machine and of the
 // control group.
 func (p *patient) memory(context.Context) doctor.Result {
-	if p.models == nil {
+	switch {
+	case p.models == nil:
 		return doctor.Off("no model was found")
+	case len(p.models.local()) == 0:
+		return doctor.Off("all models are at other servers")
 	}
 	var options []engine.Options
-	for _, m := range p.models.files {
+	for _, m := range p.models.local() {
 		o := m.options(p.cli, slog.New(slog.DiscardHandler))
 		o.Parallel, o.Batch = p.cli.Int("parallel"), p.cli.Int("batch")
 		options = append(options, o)

@@ -45,6 +45,8 @@ type modelFile struct {
 	said  models.Operator // of it, by the operator
 	// aliases are other names that it answers to.
 	aliases []string
+	// server has the model, instead of a file; nil: there is a file.
+	server *modelServer
 }
 
 // openModel checks the file of --model, for commands that use one.
@@ -62,6 +64,9 @@ func openNamed(c *cli.Context, arg string) (*modelFile, error) {
 		return nil, err
 	}
 	name, file := splitName(arg)
+	if isServer(file) {
+		return nil, usagef("%s is the address of a server; its model can be used with aigw run only", file)
+	}
 	path, stored, err := findModel(c, file)
 	if err != nil {
 		return nil, err

@@ -16,11 +16,11 @@ import (
 // plan has made sure that they fit, and reading one file while another one's weights are put into
 // order uses disk and processor together.
 func (s *server) load(ctx context.Context) ([]*loaded, error) {
-	files := s.models.files
+	files := s.models.local()
 	if err := s.loadEmbedder(ctx); err != nil {
 		return nil, err
 	}
-	if len(files) == 0 {
+	if len(s.models.files) == 0 {
 		s.gateway.NoModel()
 		s.ports.ready()
 		s.warmChat(ctx)
@@ -28,6 +28,14 @@ func (s *server) load(ctx context.Context) ([]*loaded, error) {
 		return nil, nil
 	}
 	s.gateway.Loading(s.models.label(), 0)
+	elsewhere, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		s.serve(ctx, nil, elsewhere)
+		return nil, nil
+	}
 	options, err := s.prepare()
 	if err != nil {
 		return nil, err
@@ -53,7 +61,7 @@ func (s *server) load(ctx context.Context) ([]*loaded, error) {
 		}
 		return nil, err
 	}
-	s.serve(ctx, out)
+	s.serve(ctx, out, elsewhere)
 	return out, nil
 }
 
@@ -74,7 +82,7 @@ func firstCause(failures []error) error {
 
 // prepare settles how each model is loaded, and prints what memory all of them will take.
 func (s *server) prepare() ([]engine.Options, error) {
-	files := s.models.files
+	files := s.models.local()
 	options := make([]engine.Options, len(files))
 	shown := newProgress(s.cli.App.ErrWriter, s.log, "loading "+s.models.label())
 	total := newShares(files, func(done float64) {
@@ -118,7 +126,7 @@ func (s *server) prepare() ([]engine.Options, error) {
 		return nil, err
 	}
 	if isTerminal(s.cli.App.ErrWriter) {
-		return options, printMemory(s.cli.App.ErrWriter, s.models.names(), plans)
+		return options, printMemory(s.cli.App.ErrWriter, (&modelSet{files: files}).names(), plans)
 	}
 	for i, p := range plans {
 		s.log.Info("memory plan", "model", files[i].name, "all_mib", p.Total()>>20, "needed_mib", p.Needed()>>20,
@@ -128,10 +136,18 @@ func (s *server) prepare() ([]engine.Options, error) {
 	return options, nil
 }
 
-// serve hands loaded models to the gateway.
-func (s *server) serve(ctx context.Context, all []*loaded) {
-	serves := make([]*serving.Model, len(all))
-	for i, m := range all {
+// serve hands loaded models, and those of other servers, to the gateway in the order in which they were named.
+func (s *server) serve(ctx context.Context, all []*loaded, elsewhere map[*modelFile]*serving.Model) {
+	here := map[*modelFile]*loaded{}
+	for _, m := range all {
+		here[m.file] = m
+	}
+	serves := make([]*serving.Model, len(s.models.files))
+	for i, file := range s.models.files {
+		if serves[i] = elsewhere[file]; serves[i] != nil {
+			continue
+		}
+		m := here[file]
 		serves[i] = &serving.Model{
 			Name: m.file.name, Aliases: m.file.aliases, Family: m.codec.Family(),
 			Codec: m.codec, FillsIn: m.file.what.FIM, Chat: m.chat,

@@ -56,7 +56,11 @@ func chooseModels(c *cli.Context, log *slog.Logger) (*modelSet, error) {
 			log.Info("name from the LiteLLM configuration", "name", arg, "model", aliases[i].Stored)
 			arg = aliases[i].Stored
 		}
-		m, err := openNamed(c, arg)
+		open := openNamed
+		if _, where := splitName(arg); isServer(where) {
+			open = openServer
+		}
+		m, err := open(c, arg)
 		if err != nil {
 			return nil, err
 		}
@@ -212,6 +216,11 @@ func (s *modelSet) names() []string {
 	return out
 }
 
+// local are the models that are files here.
+func (s *modelSet) local() []*modelFile {
+	return slices.DeleteFunc(slices.Clone(s.files), func(m *modelFile) bool { return m.server != nil })
+}
+
 // storedOf returns the models that aliases stand for, each once.
 func storedOf(aliases []litellm.Alias) []string {
 	var out []string
@@ -225,7 +234,7 @@ func storedOf(aliases []litellm.Alias) []string {
 
 // label is a short name for a list of models.
 func (s *modelSet) label() string {
-	if len(s.files) == 1 {
+	if len(s.files) == 1 && s.files[0].server == nil {
 		return filepath.Base(s.files[0].path)
 	}
 	return fmt.Sprintf("%d models", len(s.files))

@@ -148,6 +148,9 @@ func failure(c *gin.Context, err error) *Error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Error{Status: http.StatusServiceUnavailable, Message: "The model did not answer in time", Type: unavailable, Code: "timeout", Wait: time.Second}
 	}
+	if server := (interface{ RetryAfter() time.Duration })(nil); errors.As(err, &server) {
+		return &Error{Status: http.StatusServiceUnavailable, Message: "The server of this model could not answer; the log of this one says why", Type: unavailable, Code: "model_server_failed", Wait: server.RetryAfter()}
+	}
 	return &Error{Status: http.StatusInternalServerError, Message: "The answer could not be generated; the server's log says why", Type: serverError}
 }
 

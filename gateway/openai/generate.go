@@ -51,6 +51,9 @@ func (room *Room) job(c *gin.Context, p *parameters, all []*asked) (*job, error)
 	}
 	j := &job{room: room, c: c, streaming: p.Stream}
 	for _, a := range all {
+		if grammar != nil && a.model.Elsewhere {
+			return nil, unsupported("response_format", "answers of model %s cannot be confined to a grammar or schema: it is at another server", a.model.Name)
+		}
 		for number := range p.choices() {
 			j.choices = append(j.choices, &choice{asked: a, index: len(j.choices), work: engine.Request{
 				Prompt: a.prompt.Tokens, MaxTokens: a.most, Class: a.class, Grammar: grammar, Owner: owner(c, p.User),

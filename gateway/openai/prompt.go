@@ -119,6 +119,9 @@ func containsAny(text string, parts []string) bool {
 
 // tokens lays out a prompt that is tokens already.
 func tokens(model *serving.Model, ids []models.Token, answer int) (*asked, error) {
+	if model.Elsewhere {
+		return nil, unsupported("prompt", "model %s is at another server, and its tokens are not known here; send text", model.Name)
+	}
 	if len(ids) >= model.ContextSize {
 		return nil, &models.TooLongError{Tokens: len(ids) + 1, Limit: model.ContextSize}
 	}

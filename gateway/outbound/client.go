@@ -30,6 +30,9 @@ type Options struct {
 	Origins []*url.URL
 	// CAFiles hold certificates, in PEM, that are trusted beside the system's.
 	CAFiles []string
+	// Streams is for answers that are read while they are written, that many at once for each host: their
+	// whole time has no bound but the caller's context, and no redirect is followed. 0 is none of this.
+	Streams int
 }
 
 // Client is an HTTP client for some origins. It may be used concurrently.
@@ -77,6 +80,8 @@ func New(o Options) (*Client, error) {
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			from, to := Origin(via[0].URL), Origin(r.URL)
 			switch {
+			case o.Streams > 0:
+				return http.ErrUseLastResponse
 			case from != to:
 				return fmt.Errorf("%s redirects to %s, another origin; configure that one if it is meant", from, to)
 			case len(via) > maxRedirects:
@@ -84,6 +89,12 @@ func New(o Options) (*Client, error) {
 			}
 			return nil
 		},
+	}
+	if o.Streams > 0 {
+		c.http.Timeout = 0
+		t := c.http.Transport.(*http.Transport)
+		t.MaxConnsPerHost, t.MaxIdleConns, t.MaxIdleConnsPerHost = o.Streams+2, 0, o.Streams // and two for questions about its health
+		t.DisableCompression = true                                                          // of a stream, which would wait for its blocks
 	}
 	return c, nil
 }

@@ -61,6 +61,29 @@ func TestOnlyNamedOriginsAreReached(t *testing.T) {
 	}
 }
 
+// A client for streams follows no redirect, not even to the same host.
+func TestStreamsAreNotRedirected(t *testing.T) {
+	named := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/there" {
+			http.Redirect(w, r, "/there", http.StatusTemporaryRedirect)
+		}
+	}))
+	defer named.Close()
+	c, err := outbound.New(outbound.Options{Origins: []*url.URL{parse(t, named.URL)}, Streams: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	answer, err := c.HTTP().Post(named.URL, "text/plain", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusTemporaryRedirect {
+		t.Errorf("%s", answer.Status)
+	}
+}
+
 func TestOrigin(t *testing.T) {
 	for text, want := range map[string]string{
 		"https://GitLab.Example.test/x":   "https://gitlab.example.test:443",

@@ -35,6 +35,10 @@ type Model struct {
 	Vocabulary  models.Tokenizer
 	Generator   Generator
 	ContextSize int // tokens that prompt and answer of one request may have together
+	// Elsewhere says that another server has the model: its tokenizer is not known here, and grammars are left aside.
+	// Available then says why it cannot answer at the moment; nil: it always can.
+	Elsewhere bool
+	Available func() error
 }
 
 // MaxNameLength is the number of characters that editors accept in a model's name.

@@ -17,6 +17,9 @@ const (
 	PhaseNoModel  Phase = "no model" // none was asked for
 	PhaseFailed   Phase = "failed"   // a model that was asked for cannot be loaded
 	PhaseDraining Phase = "draining" // running requests are finished, new ones are refused
+
+	// PhaseUnreachable is of a server of which a model is at another one that does not answer.
+	PhaseUnreachable Phase = "unreachable"
 )
 
 // State says which models serve. Its zero value is PhaseLoading, before anything is known. It may
@@ -74,11 +77,17 @@ func (s *State) change(f func()) {
 // without any model is ready: it does all that it was asked to do.
 func (s *State) Check() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.phase == PhaseReady || s.phase == PhaseNoModel {
-		return nil
+	phase, all, unavailable := s.phase, s.models, s.unavailable()
+	s.mu.Unlock()
+	if phase != PhaseReady && phase != PhaseNoModel {
+		return unavailable
 	}
-	return s.unavailable()
+	for _, m := range all {
+		if m.Available != nil && m.Available() != nil {
+			return &UnavailableError{Phase: PhaseUnreachable, RetryAfter: shortWait, text: "The server of model " + m.DisplayName() + " does not answer; the log of this one says why"}
+		}
+	}
+	return nil
 }
 
 // Choose returns the model for a role, *UnavailableError if none serves at the moment, or

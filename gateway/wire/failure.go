@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -47,6 +48,10 @@ func Failure(c *gin.Context, err error) {
 		logFailure(c, err)
 		Detail(c, http.StatusServiceUnavailable, "Inference timed out")
 	default:
+		var later interface{ RetryAfter() time.Duration } // a model's server that is not asked for a while
+		if errors.As(err, &later) && later.RetryAfter() > 0 {
+			RetryAfter(c, later.RetryAfter())
+		}
 		logFailure(c, err)
 		Detail(c, http.StatusServiceUnavailable, "Inference failed")
 	}
