@@ -353,7 +353,7 @@ func TestPlacesAreBounded(t *testing.T) {
 	answers := make(chan error, 3)
 	for range 3 {
 		go func() {
-			_, _, err := m.complete(context.Background(), t)
+			_, _, err := m.complete(t.Context(), t)
 			answers <- err
 		}()
 	}
