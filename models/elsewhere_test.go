@@ -1,7 +1,7 @@
 package models_test
 
 import (
-	"slices"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -70,7 +70,7 @@ func TestConversationsForServersAreSpelled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := e.Spelling.Spell(p.Tokens); err != nil || !slices.Equal(got.Messages, talk) {
+	if got, err := e.Spelling.Spell(p.Tokens); err != nil || !reflect.DeepEqual(got.Messages, talk) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
