@@ -237,11 +237,11 @@ func TestTheSimulatorPredictsThisMachine(t *testing.T) {
 	defer e.Close()
 	cost := measureCost(t, e)
 	mix := readMix(t)
-	real := play(t, e, mix)
+	measured := play(t, e, mix)
 	simulated := simulate(t, e.set.sched, mix, cost, e.Vocabulary().Size())
 	t.Logf("a step takes %.2f ms + %.3f ms a token + %.3f us a token and cell", 1e3*cost[0], 1e3*cost[1], 1e6*cost[2])
 	for _, q := range []float64{0.5, 0.95} {
-		a, b := middle(simulated, q), middle(real, q)
+		a, b := middle(simulated, q), middle(measured, q)
 		t.Logf("%.0f of 100 within: simulated %s, measured %s, ratio %.2f", 100*q, a.Round(time.Millisecond), b.Round(time.Millisecond), a.Seconds()/b.Seconds())
 		if r := a.Seconds() / b.Seconds(); r < 0.75 || r > 1.25 {
 			t.Errorf("the simulator is wrong by more than 25 %%")
