@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -81,7 +82,7 @@ func (s *neighbourScenario) measure(ctx context.Context, p *peer) ([]float64, er
 	}
 	before, during := worstGap(w.pieces, time.Time{}, pasted), worstGap(w.pieces, pasted, beside.first)
 	if during == 0 {
-		return nil, fmt.Errorf("%s: the stream had ended before the paste was read (%v); take a longer one", p.peer, w.err)
+		return nil, errors.Join(fmt.Errorf("%s: the stream had ended before the paste was read; take a longer one", p.peer), w.err)
 	}
 	s.gaps[p.peer] = append(s.gaps[p.peer], before.Seconds())
 	s.longer[p.peer] = append(s.longer[p.peer], beside.toFirst().Seconds()/alone.toFirst().Seconds())
