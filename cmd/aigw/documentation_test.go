@@ -77,7 +77,6 @@ func shellBlocks(t *testing.T, pages ...string) []block {
 type site struct {
 	dir, home    string
 	open, closed string // URLs of a gateway that lets everybody in, and of one that does not
-	env          []string
 }
 
 // program runs in place of aigw: aigw run is tried until it is ready and then ended as systemd does, everything else is as it is.

@@ -190,11 +190,13 @@ func TestServersThatMisbehave(t *testing.T) {
 		want   string // part of the error
 		asked  int    // times
 	}{
-		{"failure", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", 500) }, "it answers 500", 1},
-		{"overloaded", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", 503) }, "it answers 503", 3},
-		{"wrong key", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", 401) }, "--model-key-file", 1},
-		{"wrong path", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", 404) }, "end in /v1", 1},
-		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }, "redirects are not followed", 1},
+		{"failure", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", http.StatusInternalServerError) }, "it answers 500", 1},
+		{"overloaded", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", http.StatusServiceUnavailable) }, "it answers 503", 3},
+		{"wrong key", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", http.StatusUnauthorized) }, "--model-key-file", 1},
+		{"wrong path", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", http.StatusNotFound) }, "end in /v1", 1},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, "redirects are not followed", 1},
 		{"page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, "instead of a stream", 1},
 		{"garbage", func(w http.ResponseWriter, _ *http.Request) { events(w, "{{{") }, "no JSON", 1},
 		{"endless line", func(w http.ResponseWriter, _ *http.Request) { events(w, strings.Repeat("x", 2<<20)) }, "a line of more than", 1},
