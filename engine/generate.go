@@ -31,6 +31,7 @@ type generation struct {
 	submitted, started, first, last time.Time
 	cached, count                   int
 	ended                           models.Token // the stop token; -1 before there is one
+	drawn                           drawn        // only where the request asks for tokens
 }
 
 // Generate runs a request and hands its text to emit as it is decoded, whole characters at a
@@ -60,7 +61,10 @@ func (e *Engine) Generate(ctx context.Context, req Request, emit func(text strin
 	stop := context.AfterFunc(ctx, func() { e.cancel(g, context.Cause(ctx)) })
 	defer stop()
 	for {
-		text, over := g.out.take()
+		text, tokens, over := g.out.take()
+		if len(tokens) > 0 {
+			req.Tokens(tokens)
+		}
 		if text != "" {
 			if err := emit(text); err != nil {
 				e.cancel(g, err)
@@ -104,7 +108,11 @@ func (v *Vocabulary) newSampler(req Request) (*llama.Sampler, error) {
 	o := llama.SamplerOptions{
 		Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, MinP: s.MinP,
 		RepeatPenalty: s.RepeatPenalty, RepeatLastN: or(s.RepeatLastN, 64),
+		FrequencyPenalty: s.FrequencyPenalty, PresencePenalty: s.PresencePenalty, Counted: req.MaxTokens, Bias: req.Bias,
 		Grammar: req.Grammar, Choice: req.Choice, Ends: req.Stops.Tokens,
+	}
+	if req.Tokens != nil {
+		o.Logprobs = 1 + min(max(req.Best, 0), MaxBest)
 	}
 	if s.Seed != nil {
 		o.Seed = *s.Seed
@@ -234,6 +242,7 @@ type outbox struct {
 	mu     sync.Mutex
 	ready  chan struct{} // has a value when there is something to take
 	text   []byte
+	tokens []Drawn
 	over   bool
 	result Result // valid once over
 	err    error
@@ -241,9 +250,10 @@ type outbox struct {
 
 func newOutbox() *outbox { return &outbox{ready: make(chan struct{}, 1)} }
 
-func (o *outbox) put(text string) {
+func (o *outbox) put(text string, tokens []Drawn) {
 	o.mu.Lock()
 	o.text = append(o.text, text...)
+	o.tokens = append(o.tokens, tokens...)
 	o.mu.Unlock()
 	o.signal()
 }
@@ -262,11 +272,12 @@ func (o *outbox) signal() {
 	}
 }
 
-// take waits for text or for the end, and returns all text since the last call.
-func (o *outbox) take() (text string, over bool) {
+// take waits for text or for the end, and returns all text and tokens since the last call.
+func (o *outbox) take() (text string, tokens []Drawn, over bool) {
 	<-o.ready
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	text, o.text = string(o.text), o.text[:0]
-	return text, o.over
+	tokens, o.tokens = o.tokens, nil
+	return text, tokens, o.over
 }

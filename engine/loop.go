@@ -178,7 +178,7 @@ func (e *Engine) advance(plan *sched.Plan, step *llama.Step, now time.Time, took
 		switch {
 		case g == nil:
 		case step.States[i] == llama.RowComplete:
-			g.show(g.text.flush())
+			g.show(g.text.flush(), true)
 			e.finish(g, FinishStop, now)
 		case step.States[i] == llama.RowStuck:
 			e.abandon(g, ErrNoContinuation)
@@ -205,27 +205,35 @@ func (e *Engine) give(g *generation, t llama.Token, now time.Time) {
 	for _, stop := range g.req.Stops.Tokens {
 		if t == stop {
 			g.ended = t
-			g.show(g.text.flush())
+			g.show(g.text.flush(), true)
 			e.finish(g, FinishStop, now)
 			return
 		}
 	}
 	g.count++
 	e.totals.OutputTokens++
+	if g.req.Tokens != nil {
+		g.drawn.add(g.sampler, e.vocab)
+	}
 	text, stopped := g.text.push(e.vocab.Piece(t))
-	g.show(text)
+	g.show(text, stopped)
 	switch {
 	case stopped:
 		e.finish(g, FinishStop, now)
 	case g.count == g.req.MaxTokens:
-		g.show(g.text.flush())
+		g.show(g.text.flush(), true)
 		e.finish(g, FinishLength, now)
 	}
 }
 
-func (g *generation) show(text string) {
-	if text != "" {
-		g.out.put(text)
+// show hands text out, with the tokens whose text is out. last says that no more follows.
+func (g *generation) show(text string, last bool) {
+	var tokens []Drawn
+	if g.req.Tokens != nil {
+		tokens = g.drawn.take(g.text.shown, last)
+	}
+	if text != "" || len(tokens) > 0 {
+		g.out.put(text, tokens)
 	}
 }
 

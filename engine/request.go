@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"aigw/engine/llama"
 	"aigw/engine/sched"
 	"aigw/models"
 )
@@ -41,7 +42,36 @@ type Request struct {
 	// Choice weighs the texts that Grammar lets follow behind the first line of the text; see Weighted.
 	Choice []Weighted
 
+	// Bias is added to the logits of tokens.
+	Bias []Bias
+	// Tokens, unless nil, is told of the answer's tokens, on the caller's goroutine and before their text is
+	// emitted. Best is how many others each comes with.
+	Tokens func([]Drawn)
+	Best   int
+
 	trace func(models.Token) // tests see the ids; called under the engine's lock
+}
+
+// Bias is added to the logit of a token.
+type Bias = llama.Bias
+
+// Bounds of a request's Bias and Best.
+const (
+	MaxBias = llama.MaxBias
+	MaxBest = llama.MaxLogprobs - 1
+)
+
+// Drawn is a token of an answer.
+type Drawn struct {
+	Ranked
+	Best []Ranked // the most probable ones in its place
+}
+
+// Ranked is a token with its log probability by the model alone, before penalties, filters and temperature.
+type Ranked struct {
+	ID      models.Token
+	Bytes   string // may be a part of a character
+	Logprob float32
 }
 
 // Finish says why a generation ended.

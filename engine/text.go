@@ -11,6 +11,7 @@ type textStream struct {
 	stops []string // none of them empty
 	held  string   // decoded, not shown yet
 	found string   // the stop text that was complete
+	shown int      // bytes of tokens whose text was shown
 }
 
 // push adds a token's bytes and returns what may be shown now. stopped means that a stop text
@@ -19,10 +20,12 @@ func (s *textStream) push(piece string) (show string, stopped bool) {
 	s.held += piece
 	if at := s.findStop(); at >= 0 {
 		show, s.held = s.held[:at], ""
+		s.shown += at
 		return clean(show), true
 	}
 	safe := len(s.held) - s.openEnd()
 	show, s.held = s.held[:safe], s.held[safe:]
+	s.shown += safe
 	return clean(show), false
 }
 
@@ -31,15 +34,18 @@ func (s *textStream) push(piece string) (show string, stopped bool) {
 func (s *textStream) flush() string {
 	rest := s.held[:len(s.held)-openRune(s.held)]
 	s.held = ""
+	s.shown += len(rest)
 	return clean(rest)
 }
 
-// findStop returns where the earliest complete stop text begins, or -1.
+// findStop returns where the stop text begins that is complete first, or -1; of those that end at the
+// same place it is the longest.
 func (s *textStream) findStop() int {
-	found := -1
+	found, end := -1, 0
 	for _, stop := range s.stops {
-		if at := strings.Index(s.held, stop); at >= 0 && (found < 0 || at < found) {
-			found, s.found = at, stop
+		at := strings.Index(s.held, stop)
+		if at >= 0 && (found < 0 || at+len(stop) < end || at+len(stop) == end && at < found) {
+			found, end, s.found = at, at+len(stop), stop
 		}
 	}
 	return found

@@ -30,6 +30,9 @@ type Sampling struct {
 	RepeatPenalty float32 // divides the logits of recent tokens; 0 or 1 is off
 	RepeatLastN   int     // how many tokens back RepeatPenalty looks; 0 means 64
 	Seed          *uint32 // nil draws a seed
+	// FrequencyPenalty is taken from the logit of a token for each time that it stands in the answer,
+	// PresencePenalty once if it does; 0 is off.
+	FrequencyPenalty, PresencePenalty float32
 }
 
 // Stops ends a generation; neither tokens nor texts become part of the answer.

@@ -23,6 +23,14 @@ type SamplerOptions struct {
 	// is off. RepeatLastN is how many tokens back it looks; 0 means 64, at most 65,536.
 	RepeatPenalty float32
 	RepeatLastN   int
+	// FrequencyPenalty is taken from the logit of a token for each time that it was drawn, PresencePenalty once
+	// if it was: OpenAI's rule. Counted is how many of the last draws count, at most 65,536; 0 means all of these.
+	FrequencyPenalty, PresencePenalty float32
+	Counted                           int
+	// Bias is added to logits before all else.
+	Bias []Bias
+	// Logprobs, unless 0, has TakeLogprobs tell of each draw, with that many tokens less one beside it.
+	Logprobs int
 	// Seed starts the random numbers: with equal logits, equal seeds draw equal tokens.
 	Seed uint32
 	// Grammar, unless nil, confines what is drawn to a text that it derives; control tokens are no
@@ -34,8 +42,23 @@ type SamplerOptions struct {
 	Choice []Weighted
 }
 
+// maxPenalty bounds what is added to a logit: e^1000 is more than any two tokens differ by.
+const maxPenalty = 1000
+
 // maxRepeatLastN bounds the memory of a sampler, 12 bytes for each.
 const maxRepeatLastN = 1 << 16
+
+// Bias is added to the logit of a token.
+type Bias struct {
+	Token Token
+	Add   float32
+}
+
+// Bounds of what a sampler does beside drawing.
+const (
+	MaxBias     = 4096
+	MaxLogprobs = 1 + 20
+)
 
 // randomSeed is LLAMA_DEFAULT_SEED, which llama.cpp takes as a wish for a random one.
 const randomSeed = 0xFFFFFFFF
@@ -70,6 +93,14 @@ func NewSampler(v *Vocab, o SamplerOptions) (*Sampler, error) {
 		repeat_penalty: C.float(o.RepeatPenalty),
 		repeat_last_n:  C.int32_t(o.RepeatLastN),
 		seed:           C.uint32_t(o.Seed),
+
+		frequency_penalty: C.float(o.FrequencyPenalty), presence_penalty: C.float(o.PresencePenalty), n_counted: C.int32_t(o.Counted),
+		logprobs: C.int32_t(o.Logprobs),
+	}
+	var pinner runtime.Pinner
+	defer pinner.Unpin()
+	if err := o.bias(v, &options, &pinner); err != nil {
+		return nil, fmt.Errorf("make sampler: %w", err)
 	}
 	var (
 		h    *C.aigw_sampler
@@ -83,8 +114,6 @@ func NewSampler(v *Vocab, o SamplerOptions) (*Sampler, error) {
 			return nil, fmt.Errorf("make sampler: %w", ErrClosed)
 		}
 		defer v.model.release()
-		var pinner runtime.Pinner
-		defer pinner.Unpin()
 		grammar, choice := o.Grammar.tables(&pinner), choiceTables(o.Choice, &pinner)
 		code = C.aigw_sampler_new(C.int32_t(v.Size()), &options, v.model.h, &grammar,
 			(*C.int32_t)(unsafe.SliceData(o.Ends)), C.int32_t(len(o.Ends)), &choice, &h, &cerr)
@@ -95,6 +124,24 @@ func NewSampler(v *Vocab, o SamplerOptions) (*Sampler, error) {
 	s := &Sampler{h: h, vocabSize: v.Size()}
 	s.refs.init(func() { C.aigw_sampler_free(s.h) })
 	return s, nil
+}
+
+// bias points C at the biases, which pinner keeps where they are.
+func (o SamplerOptions) bias(v *Vocab, to *C.aigw_sampler_options, pinner *runtime.Pinner) error {
+	if len(o.Bias) == 0 {
+		return nil
+	}
+	tokens, add := make([]int32, len(o.Bias)), make([]float32, len(o.Bias))
+	for i, b := range o.Bias {
+		if !v.valid(b.Token) {
+			return fmt.Errorf("%w: a bias is for token %d of %d", ErrTokenRange, b.Token, v.Size())
+		}
+		tokens[i], add[i] = b.Token, b.Add
+	}
+	pinner.Pin(unsafe.SliceData(tokens))
+	pinner.Pin(unsafe.SliceData(add))
+	to.bias_tokens, to.bias, to.n_bias = (*C.int32_t)(unsafe.SliceData(tokens)), (*C.float)(unsafe.SliceData(add)), C.int32_t(len(o.Bias))
+	return nil
 }
 
 // tables points C at the grammar's slices, which pinner keeps where they are.
@@ -133,6 +180,22 @@ func (o SamplerOptions) defaults() (SamplerOptions, error) {
 		if !(f.value >= 0 && f.value <= f.max) {
 			return o, fmt.Errorf("%w: %s is %g, need 0 to %g", ErrSamplerOptions, f.name, f.value, f.max)
 		}
+	}
+	for name, value := range map[string]float32{"frequency_penalty": o.FrequencyPenalty, "presence_penalty": o.PresencePenalty} {
+		if !(value >= -maxPenalty && value <= maxPenalty) {
+			return o, fmt.Errorf("%w: %s is %g, need -%d to %d", ErrSamplerOptions, name, value, maxPenalty, maxPenalty)
+		}
+	}
+	for _, b := range o.Bias {
+		if !(b.Add >= -maxPenalty && b.Add <= maxPenalty) {
+			return o, fmt.Errorf("%w: the bias of token %d is %g, need -%d to %d", ErrSamplerOptions, b.Token, b.Add, maxPenalty, maxPenalty)
+		}
+	}
+	if len(o.Bias) > MaxBias || o.Logprobs < 0 || o.Logprobs > MaxLogprobs || o.Counted < 0 {
+		return o, fmt.Errorf("%w: %d biases, at most %d; %d log probabilities, at most %d; %d draws counted", ErrSamplerOptions, len(o.Bias), MaxBias, o.Logprobs, MaxLogprobs, o.Counted)
+	}
+	if o.Counted == 0 || o.Counted > maxRepeatLastN {
+		o.Counted = maxRepeatLastN
 	}
 	if o.TopK < 0 {
 		return o, fmt.Errorf("%w: top_k is %d", ErrSamplerOptions, o.TopK)
@@ -177,6 +240,43 @@ func (s *Sampler) Prime(tokens []Token) error {
 	defer s.release()
 	C.aigw_sampler_accept(s.h, (*C.int32_t)(unsafe.SliceData(tokens)), C.int32_t(len(tokens)))
 	return nil
+}
+
+// Logprobs is what TakeLogprobs tells of a draw: natural logarithms of probabilities by the model alone,
+// before penalties, filters and temperature.
+type Logprobs struct {
+	Token   Token
+	Logprob float32
+	Best    []TokenLogprob // the most probable tokens, most probable first
+}
+
+// TokenLogprob is a token with its log probability.
+type TokenLogprob struct {
+	Token   Token
+	Logprob float32
+}
+
+// TakeLogprobs tells of the oldest draw that it has not told of. No step may be using the sampler.
+func (s *Sampler) TakeLogprobs() (l Logprobs, ok bool) {
+	if !s.acquire() {
+		return l, false
+	}
+	defer s.release()
+	var (
+		token    C.int32_t
+		logprob  C.float
+		tokens   [MaxLogprobs]C.int32_t
+		logprobs [MaxLogprobs]C.float
+	)
+	n := C.aigw_sampler_take(s.h, &token, &logprob, &tokens[0], &logprobs[0])
+	if n < 0 {
+		return l, false
+	}
+	l = Logprobs{Token: Token(token), Logprob: float32(logprob), Best: make([]TokenLogprob, n)}
+	for i := range l.Best {
+		l.Best[i] = TokenLogprob{Token(tokens[i]), float32(logprobs[i])}
+	}
+	return l, true
 }
 
 // Draw chooses a token from a row of logits that belongs to no context and is not changed. row tells

@@ -180,6 +180,16 @@ typedef struct {
 	float repeat_penalty;
 	int32_t repeat_last_n;
 	uint32_t seed;
+	// Taken from the logits of tokens that were drawn, for each time and once; n_counted is how many of the
+	// last ones count. 0 does nothing.
+	float frequency_penalty, presence_penalty;
+	int32_t n_counted;
+	// Added to the logits of tokens.
+	const int32_t *bias_tokens;
+	const float *bias;
+	int32_t n_bias;
+	// 0, or 1 and as many tokens as are told beside the one drawn, with their log probabilities.
+	int32_t logprobs;
 } aigw_sampler_options;
 
 // Texts between which the text of a grammar chooses behind its first line: text i is chars[ends[i - 1]] to
@@ -197,6 +207,9 @@ int32_t aigw_sampler_new(int32_t n_vocab, const aigw_sampler_options *o, aigw_mo
                          aigw_error *err);
 void aigw_sampler_free(aigw_sampler *s);
 void aigw_sampler_accept(aigw_sampler *s, const int32_t *tokens, int32_t n);
+// The oldest draw that was not taken yet: its token, its log probability by the logits alone, and the
+// most probable tokens, at most options.logprobs - 1. Returns how many these are, or -1 if there is no draw.
+int32_t aigw_sampler_take(aigw_sampler *s, int32_t *token, float *logprob, int32_t *tokens, float *logprobs);
 // Draws from logits that belong to no context. *row: what became of it, AIGW_ROW_.
 int32_t aigw_sampler_draw(aigw_sampler *s, const float *logits, int32_t *token, int8_t *row, aigw_error *err);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <memory>
 
@@ -61,6 +62,13 @@ class recent_tokens {
 	std::vector<entry> distinct;
 };
 
+// What a draw was like, for those who ask.
+struct draw {
+	int32_t token = LLAMA_TOKEN_NULL;
+	float logprob = 0;
+	std::vector<llama_token_data> best; // p is the log probability
+};
+
 } // namespace
 
 struct aigw_sampler {
@@ -69,6 +77,10 @@ struct aigw_sampler {
 	bool greedy;
 	recent_tokens recent;
 	std::vector<float> original; // logits before the penalty, one for each recent token
+	recent_tokens counted;       // for the penalties of frequency and presence
+	std::vector<std::pair<int32_t, float>> bias;
+	std::vector<float> unbiased, uncounted; // logits before both, one for each token in them
+	std::deque<draw> draws;                 // not taken yet
 	// The grammar is asked about the token that the others choose, and searches the vocabulary only when
 	// it rejects that one.
 	std::unique_ptr<aigw::grammar_state> grammar;
@@ -77,8 +89,14 @@ struct aigw_sampler {
 
 	aigw_sampler(int32_t n_vocab, const aigw_sampler_options &o)
 	    : options(o), n_vocab(n_vocab), greedy(o.temperature < greedy_below),
-	      recent(o.repeat_penalty == 1.0f ? 0 : o.repeat_last_n) {
+	      recent(o.repeat_penalty == 1.0f ? 0 : o.repeat_last_n),
+	      counted(o.frequency_penalty == 0 && o.presence_penalty == 0 ? 0 : o.n_counted) {
 		original.reserve(recent.entries().capacity());
+		uncounted.reserve(counted.entries().capacity());
+		for (int32_t i = 0; i < o.n_bias; i++) bias.emplace_back(o.bias_tokens[i], o.bias[i]);
+		unbiased.reserve(bias.size());
+		options.bias_tokens = nullptr; // the caller's
+		options.bias = nullptr;
 		if (greedy) return;
 		if (o.top_p < 1.0f) top_p.reset(llama_sampler_init_top_p(o.top_p, 1));
 		if (o.min_p > 0.0f) min_p.reset(llama_sampler_init_min_p(o.min_p, 1));
@@ -267,6 +285,65 @@ class penalized {
 	float *logits;
 };
 
+// biased adds to the logits of tokens that the caller names while it lives.
+class biased {
+  public:
+	biased(aigw_sampler *s, float *logits) : s(s), logits(logits) {
+		s->unbiased.clear();
+		for (const auto &[token, add] : s->bias) {
+			s->unbiased.push_back(logits[token]);
+			logits[token] += add;
+		}
+	}
+	~biased() {
+		size_t i = s->bias.size(); // from the end: a token may be named twice
+		while (i-- > 0) logits[s->bias[i].first] = s->unbiased[i];
+	}
+	biased(const biased &) = delete;
+	biased &operator=(const biased &) = delete;
+
+  private:
+	aigw_sampler *s;
+	float *logits;
+};
+
+// counted lowers the logits of tokens that were drawn while it lives: by the penalty of frequency as often as
+// they were, and once by that of presence.
+class counted {
+  public:
+	counted(aigw_sampler *s, float *logits) : s(s), logits(logits) {
+		s->uncounted.clear();
+		for (const auto &e : s->counted.entries()) {
+			float &v = logits[e.token];
+			s->uncounted.push_back(v);
+			v -= (float)e.count * s->options.frequency_penalty + s->options.presence_penalty;
+		}
+	}
+	~counted() {
+		size_t i = 0;
+		for (const auto &e : s->counted.entries()) logits[e.token] = s->uncounted[i++];
+	}
+	counted(const counted &) = delete;
+	counted &operator=(const counted &) = delete;
+
+  private:
+	aigw_sampler *s;
+	float *logits;
+};
+
+// describe notes what is known of a draw before it: the logarithm of what all tokens' odds add up to, and
+// the most probable ones. The distribution is the model's, before penalties, filters and temperature.
+float describe(const aigw_sampler *s, const float *logits, float max, draw *d) {
+	double sum = 0;
+	for (int32_t i = 0; i < s->n_vocab; i++) sum += std::exp(logits[i] - max);
+	const float all = max + (float)std::log(sum);
+	const int32_t k = std::min(s->options.logprobs - 1, s->n_vocab);
+	d->best.resize(k);
+	if (k > 0) best_k(logits, s->n_vocab, k, d->best.data());
+	for (llama_token_data &b : d->best) b.p = b.logit - all;
+	return all;
+}
+
 // weighted lowers the logits of tokens that lead to texts of less weight while it lives.
 class weighted {
   public:
@@ -299,11 +376,16 @@ int8_t sample(aigw_sampler *s, float *logits, llama_token_data *candidates, int3
 	const int32_t n = s->n_vocab;
 	row_summary row = summarize(logits, n);
 	if (row.nan || std::isinf(row.max)) return AIGW_ROW_BAD;
+	draw drawn;
+	float all = 0;
+	if (s->options.logprobs > 0) all = describe(s, logits, row.max, &drawn);
 	{
+		biased added(s, logits);
 		penalized scope(s, logits);
+		counted taken(s, logits);
 		weighted leaning(s, logits);
 		if (s->greedy) {
-			if (!s->recent.entries().empty() || leaning.changed()) row = summarize(logits, n);
+			if (!s->bias.empty() || !s->recent.entries().empty() || !s->counted.entries().empty() || leaning.changed()) row = summarize(logits, n);
 			*token = row.argmax;
 		} else {
 			llama_token_data_array array = candidates_of(s, logits, candidates);
@@ -316,7 +398,13 @@ int8_t sample(aigw_sampler *s, float *logits, llama_token_data *candidates, int3
 			if (state != AIGW_ROW_DRAWN) return state;
 		}
 	}
+	if (s->options.logprobs > 0) {
+		drawn.token = *token;
+		drawn.logprob = logits[*token] - all;
+		s->draws.push_back(std::move(drawn));
+	}
 	s->recent.accept(*token);
+	s->counted.accept(*token);
 	if (s->grammar) s->grammar->accept(*token);
 	if (s->choice) s->choice->accept(*token);
 	return AIGW_ROW_DRAWN;
@@ -348,6 +436,20 @@ void aigw_sampler_free(aigw_sampler *s) {
 
 void aigw_sampler_accept(aigw_sampler *s, const int32_t *tokens, int32_t n) {
 	for (int32_t i = 0; i < n; i++) s->recent.accept(tokens[i]);
+}
+
+int32_t aigw_sampler_take(aigw_sampler *s, int32_t *token, float *logprob, int32_t *tokens, float *logprobs) {
+	if (s->draws.empty()) return -1;
+	const draw &d = s->draws.front();
+	*token = d.token;
+	*logprob = d.logprob;
+	for (size_t i = 0; i < d.best.size(); i++) {
+		tokens[i] = d.best[i].id;
+		logprobs[i] = d.best[i].p;
+	}
+	const int32_t n = (int32_t)d.best.size();
+	s->draws.pop_front();
+	return n;
 }
 
 int32_t aigw_sampler_draw(aigw_sampler *s, const float *logits, int32_t *token, int8_t *row, aigw_error *err) {

@@ -56,6 +56,10 @@ func (g *Generator) Generate(ctx context.Context, req engine.Request, emit func(
 		if i == len(pieces) {
 			return result, g.Err
 		}
+		if req.Tokens != nil { // a piece is a token; the longer, the less probable
+			r := engine.Ranked{ID: models.Token(i), Bytes: pieces[i], Logprob: -float32(len(pieces[i])) / 2}
+			req.Tokens([]engine.Drawn{{Ranked: r, Best: []engine.Ranked{r}[:min(req.Best, 1)]}})
+		}
 		if err := emit(pieces[i]); errors.Is(err, engine.ErrEnough) {
 			return result, nil
 		} else if err != nil {

@@ -12,8 +12,9 @@ import (
 
 // piece is a part of an answer: text, or a part of a call.
 type piece struct {
-	text string
-	call *callPiece
+	text   string
+	tokens []engine.Drawn // where log probabilities are asked for
+	call   *callPiece
 }
 
 // callPiece is a part of a call's arguments; the first one of a call has its id and name.
@@ -44,7 +45,7 @@ func (j *job) produce(ctx context.Context, x *choice, emit func(piece) error) er
 			return nil
 		}
 		x.text.WriteString(text)
-		return emit(piece{text: text})
+		return emit(piece{text: text, tokens: x.news()})
 	}
 	if x.plan == nil {
 		return j.generate(ctx, x, say)
@@ -87,6 +88,8 @@ func (j *job) produce(ctx context.Context, x *choice, emit func(piece) error) er
 	}
 	x.work.Prompt = append(prompt.Tokens[:len(prompt.Tokens):len(prompt.Tokens)], x.plan.format.Begin...)
 	x.work.Grammar, x.work.Stops = confined, x.plan.stops
+	x.work.Tokens, x.work.Bias = nil, nil // both are for text
+	x.tokens, x.fresh = within(x.tokens, x.text.Len()), nil
 	x.work.MaxTokens = min(limit-before.OutputTokens, x.model.ContextSize-len(x.work.Prompt))
 	if x.work.MaxTokens < 1 {
 		x.result.Finish = engine.FinishLength
@@ -118,6 +121,24 @@ func (j *job) produce(ctx context.Context, x *choice, emit func(piece) error) er
 		x.result.Decode += before.Decode
 	}
 	return err
+}
+
+// news are the tokens since the last piece.
+func (x *choice) news() (tokens []engine.Drawn) {
+	tokens, x.fresh = x.fresh, nil
+	return tokens
+}
+
+// within are the tokens that begin in the first bytes of an answer: what follows became a call.
+func within(tokens []engine.Drawn, bytes int) []engine.Drawn {
+	at := 0
+	for i, t := range tokens {
+		if at >= bytes {
+			return tokens[:i]
+		}
+		at += len(t.Bytes)
+	}
+	return tokens
 }
 
 // call adds a piece to the answer's calls.

@@ -76,11 +76,11 @@ type chatAnswer struct {
 }
 
 type chatChoice struct {
-	Index        int             `json:"index"`
-	Message      *chatAnswered   `json:"message,omitempty"`
-	Delta        *chatDelta      `json:"delta,omitempty"`
-	Logprobs     json.RawMessage `json:"logprobs"` // always null
-	FinishReason *string         `json:"finish_reason"`
+	Index        int           `json:"index"`
+	Message      *chatAnswered `json:"message,omitempty"`
+	Delta        *chatDelta    `json:"delta,omitempty"`
+	Logprobs     *chatLogprobs `json:"logprobs"`
+	FinishReason *string       `json:"finish_reason"`
 }
 
 // chatAnswered is a whole answer; content is null where it has calls only.
@@ -121,7 +121,7 @@ func (room *Room) chat(c *gin.Context) {
 		return
 	}
 	for _, x := range j.choices {
-		answer.Choices = append(answer.Choices, chatChoice{Index: x.index, Message: x.message(), FinishReason: x.reason()})
+		answer.Choices = append(answer.Choices, chatChoice{Index: x.index, Message: x.message(), Logprobs: x.chatLogprobs(x.tokens), FinishReason: x.reason()})
 	}
 	used := j.usage()
 	answer.Usage = &used
@@ -136,10 +136,15 @@ func (room *Room) layChat(c *gin.Context, r *chatRequest) (*job, error) {
 		return nil, err
 	}
 	switch {
-	case r.Logprobs || r.TopLogprobs != nil && *r.TopLogprobs > 0:
-		return nil, unsupported("logprobs", "logprobs are not supported; leave them out")
+	case r.TopLogprobs != nil && (*r.TopLogprobs < 0 || *r.TopLogprobs > mostLogprobs):
+		return nil, invalid("top_logprobs", "top_logprobs is %d; it has to be from 0 to %d", *r.TopLogprobs, mostLogprobs)
+	case r.TopLogprobs != nil && *r.TopLogprobs > 0 && !r.Logprobs:
+		return nil, invalid("top_logprobs", "top_logprobs goes with logprobs: true")
 	case len(r.Modalities) > 1 || len(r.Modalities) == 1 && r.Modalities[0] != "text":
 		return nil, unsupported("modalities", "only text is supported")
+	}
+	if r.tell = r.Logprobs; r.TopLogprobs != nil {
+		r.best = *r.TopLogprobs
 	}
 	messages, called, err := r.messages()
 	if err != nil {
@@ -323,7 +328,7 @@ func (e chatEvents) begin(x *choice) any {
 
 func (e chatEvents) piece(x *choice, p piece) any {
 	if p.call == nil {
-		return e.event(chatChoice{Index: x.index, Delta: &chatDelta{Content: &p.text}})
+		return e.event(chatChoice{Index: x.index, Delta: &chatDelta{Content: &p.text}, Logprobs: x.chatLogprobs(p.tokens)})
 	}
 	f := functionCall{Name: p.call.name, Arguments: p.call.arguments}
 	if x.plan.legacy {
@@ -337,7 +342,11 @@ func (e chatEvents) piece(x *choice, p piece) any {
 }
 
 func (e chatEvents) end(x *choice) any {
-	return e.event(chatChoice{Index: x.index, Delta: &chatDelta{}, FinishReason: x.reason()})
+	last := chatChoice{Index: x.index, Delta: &chatDelta{}, FinishReason: x.reason()}
+	if tokens := x.news(); len(tokens) > 0 { // without a text of their own
+		last.Logprobs = x.chatLogprobs(tokens)
+	}
+	return e.event(last)
 }
 
 func (e chatEvents) used(u usage) any {

@@ -3,9 +3,9 @@ package openai
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -35,10 +35,10 @@ type completionAnswer struct {
 }
 
 type completionChoice struct {
-	Text         string          `json:"text"`
-	Index        int             `json:"index"`
-	Logprobs     json.RawMessage `json:"logprobs"` // always null
-	FinishReason *string         `json:"finish_reason"`
+	Text         string        `json:"text"`
+	Index        int           `json:"index"`
+	Logprobs     *textLogprobs `json:"logprobs"`
+	FinishReason *string       `json:"finish_reason"`
 }
 
 // completions answers POST /v1/completions.
@@ -61,10 +61,13 @@ func (room *Room) completions(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	for _, x := range j.choices {
-		answer.Choices = append(answer.Choices, completionChoice{Text: x.text.String(), Index: x.index, FinishReason: x.reason()})
+	used := j.usage() // of all that were generated
+	if r.candidates > 0 {
+		j.keep(r.choices())
 	}
-	used := j.usage()
+	for _, x := range j.choices {
+		answer.Choices = append(answer.Choices, completionChoice{Text: x.echo + x.text.String(), Index: x.index, Logprobs: x.textLogprobs(x.tokens, 0), FinishReason: x.reason()})
+	}
 	answer.Usage = &used
 	j.answer(answer)
 }
@@ -76,12 +79,22 @@ func (room *Room) layCompletions(c *gin.Context, r *completionRequest) (*job, er
 	switch {
 	case len(r.Prompt) == 0:
 		return nil, invalid("prompt", "prompt is missing")
-	case r.Echo:
-		return nil, unsupported("echo", "echo is not supported; put the prompt before the answer yourself")
-	case r.BestOf != nil && *r.BestOf != r.choices():
-		return nil, unsupported("best_of", "best_of is not supported; ask for several answers with n and choose among them")
-	case r.Logprobs != nil:
-		return nil, unsupported("logprobs", "logprobs are not supported; leave them out")
+	case r.Echo && r.Logprobs != nil:
+		return nil, unsupported("logprobs", "logprobs of a prompt are not computed: leave echo or logprobs out")
+	case r.Echo && r.Suffix != nil:
+		return nil, unsupported("echo", "echo goes with no suffix: leave one of them out")
+	case r.Logprobs != nil && (*r.Logprobs < 0 || *r.Logprobs > mostLogprobs):
+		return nil, invalid("logprobs", "logprobs is %d; it has to be from 0 to %d", *r.Logprobs, mostLogprobs)
+	case r.BestOf != nil && (*r.BestOf < r.choices() || *r.BestOf > mostChoices):
+		return nil, invalid("best_of", "best_of is %d; it has to be from n, which is %d, to %d", *r.BestOf, r.choices(), mostChoices)
+	case r.BestOf != nil && *r.BestOf > r.choices() && r.Stream:
+		return nil, invalid("best_of", "best_of chooses among whole answers, which cannot be streamed: leave stream out")
+	}
+	if r.Logprobs != nil {
+		r.tell, r.best = true, *r.Logprobs
+	}
+	if r.BestOf != nil && *r.BestOf > r.choices() {
+		r.candidates = *r.BestOf
 	}
 	model, err := room.choose(c, serving.Completion, r.Model)
 	if err != nil {
@@ -101,6 +114,9 @@ func (room *Room) layCompletions(c *gin.Context, r *completionRequest) (*job, er
 		if err != nil {
 			return nil, err
 		}
+		if r.Echo {
+			a.echo = p.spelled(model)
+		}
 		all = append(all, a)
 	}
 	return room.job(c, &r.parameters, all)
@@ -118,10 +134,21 @@ func (e completionEvents) event(x completionChoice, used *usage) any {
 	return e.completionAnswer
 }
 
-func (e completionEvents) begin(*choice) any { return nil }
-func (e completionEvents) piece(x *choice, p piece) any {
-	return e.event(completionChoice{Text: p.text, Index: x.index}, nil)
+func (e completionEvents) begin(x *choice) any {
+	if x.echo == "" {
+		return nil
+	}
+	return e.event(completionChoice{Text: x.echo, Index: x.index}, nil)
 }
+
+func (e completionEvents) piece(x *choice, p piece) any {
+	offset := 0
+	if x.wants {
+		offset = utf8.RuneCountInString(x.text.String()) - utf8.RuneCountInString(p.text)
+	}
+	return e.event(completionChoice{Text: p.text, Index: x.index, Logprobs: x.textLogprobs(p.tokens, offset)}, nil)
+}
+
 func (e completionEvents) end(x *choice) any {
 	return e.event(completionChoice{Index: x.index, FinishReason: x.reason()}, nil)
 }

@@ -31,6 +31,9 @@ type choice struct {
 	result engine.Result
 	text   strings.Builder
 	calls  []models.ToolCall
+	wants  bool           // log probabilities are a part of the answer
+	tokens []engine.Drawn // of the text; only where somebody asks for them
+	fresh  []engine.Drawn // of these, those that were not emitted yet
 }
 
 // job is all answers of a request.
@@ -51,14 +54,31 @@ func (room *Room) job(c *gin.Context, p *parameters, all []*asked) (*job, error)
 	}
 	j := &job{room: room, c: c, streaming: p.Stream}
 	for _, a := range all {
-		if grammar != nil && a.model.Elsewhere {
-			return nil, unsupported("response_format", "answers of model %s cannot be confined to a grammar or schema: it is at another server", a.model.Name)
+		if a.model.Elsewhere {
+			switch {
+			case grammar != nil:
+				return nil, unsupported("response_format", "answers of model %s cannot be confined to a grammar or schema: it is at another server", a.model.Name)
+			case p.tell || p.candidates > 0:
+				return nil, unsupported("logprobs", "model %s is at another server, which does not tell log probabilities here; that goes for best_of, too", a.model.Name)
+			case len(p.LogitBias) > 0:
+				return nil, unsupported("logit_bias", "tokens of model %s cannot be biased: it is at another server", a.model.Name)
+			}
 		}
-		for number := range p.choices() {
-			j.choices = append(j.choices, &choice{asked: a, index: len(j.choices), work: engine.Request{
+		if err := p.LogitBias.fit(a.model.Vocabulary); err != nil {
+			return nil, err
+		}
+		for number := range max(p.choices(), p.candidates) {
+			x := &choice{asked: a, index: len(j.choices), wants: p.tell, work: engine.Request{
 				Prompt: a.prompt.Tokens, MaxTokens: a.most, Class: a.class, Grammar: grammar, Owner: owner(c, p.User),
-				Sampling: p.sampling(a.prompt.Sampling, number), Stops: p.stops(a.prompt.Stops),
-			}})
+				Sampling: p.sampling(a.prompt.Sampling, number), Stops: p.stops(a.prompt.Stops), Bias: p.LogitBias,
+			}}
+			if p.tell || p.candidates > 0 {
+				x.work.Best = p.best
+				x.work.Tokens = func(tokens []engine.Drawn) {
+					x.tokens, x.fresh = append(x.tokens, tokens...), append(x.fresh, tokens...)
+				}
+			}
+			j.choices = append(j.choices, x)
 		}
 	}
 	return j, nil

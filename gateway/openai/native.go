@@ -49,6 +49,8 @@ type nativeAnswer struct {
 	StoppingWord    string         `json:"stopping_word"` // the stop text that ended it, if one did
 	TokensCached    int            `json:"tokens_cached"`
 	Timings         timings        `json:"timings"`
+	// Probabilities are there where n_probs asks for them.
+	Probabilities []tokenLogprobs `json:"completion_probabilities,omitempty"`
 }
 
 // timings are in ms.
@@ -166,9 +168,10 @@ func (room *Room) layNative(c *gin.Context, r *nativeRequest, lay func(*nativeRe
 	if err := r.check(); err != nil {
 		return nil, false, err
 	}
-	if r.NProbs > 0 {
-		return nil, false, unsupported("n_probs", "n_probs is not supported; leave it out")
+	if r.NProbs < 0 || r.NProbs > mostLogprobs {
+		return nil, false, invalid("n_probs", "n_probs is %d; it has to be from 0 to %d", r.NProbs, mostLogprobs)
 	}
+	r.tell, r.best = r.NProbs > 0, r.NProbs
 	all, err := lay(r)
 	if err != nil {
 		return nil, false, err
@@ -193,6 +196,9 @@ func (x *choice) native(content string) nativeAnswer {
 		TokensPredicted: r.OutputTokens, TokensEvaluated: r.PromptTokens, TokensCached: r.CachedTokens,
 		HasNewLine: strings.Contains(x.text.String(), "\n"), StopType: "eos", StoppingWord: r.StopText,
 		Timings: timings{CacheN: r.CachedTokens, PromptN: r.PromptTokens - r.CachedTokens, PredictedN: r.OutputTokens},
+	}
+	if x.wants && content != "" {
+		a.Probabilities = probabilities(x.tokens, true)
 	}
 	switch {
 	case r.Finish == engine.FinishLength:
@@ -260,7 +266,9 @@ func (nativeEvents) piece(x *choice, p piece) any {
 		Content string         `json:"content"`
 		Tokens  []models.Token `json:"tokens"`
 		Stop    bool           `json:"stop"`
-	}{x.index, p.text, []models.Token{}, false}
+
+		Probabilities []tokenLogprobs `json:"completion_probabilities,omitempty"`
+	}{x.index, p.text, []models.Token{}, false, probabilities(p.tokens, true)}
 }
 
 func (e nativeEvents) end(x *choice) any { return e.r.wanted(x.native("")) }

@@ -14,25 +14,31 @@ import (
 // parameters are the members of a body that all routes share. Of those that are absent the model's
 // maker has the word (models.Prompt).
 type parameters struct {
-	Model            string             `json:"model"`
-	Stream           bool               `json:"stream"`
-	StreamOptions    *streamOptions     `json:"stream_options"`
-	MaxTokens        *int               `json:"max_tokens"`
-	Temperature      *float64           `json:"temperature"`
-	TopP             *float64           `json:"top_p"`
-	TopK             *int               `json:"top_k"`          // llama-server's, as the next three
-	MinP             *float64           `json:"min_p"`          //
-	RepeatPenalty    *float64           `json:"repeat_penalty"` //
-	Grammar          string             `json:"grammar"`        // GBNF
-	JSONSchema       json.RawMessage    `json:"json_schema"`
-	ResponseFormat   *responseFormat    `json:"response_format"`
-	Seed             *int64             `json:"seed"`
-	Stop             texts              `json:"stop"`
-	N                *int               `json:"n"`
-	User             string             `json:"user"`
-	FrequencyPenalty *float64           `json:"frequency_penalty"`
-	PresencePenalty  *float64           `json:"presence_penalty"`
-	LogitBias        map[string]float64 `json:"logit_bias"`
+	Model            string          `json:"model"`
+	Stream           bool            `json:"stream"`
+	StreamOptions    *streamOptions  `json:"stream_options"`
+	MaxTokens        *int            `json:"max_tokens"`
+	Temperature      *float64        `json:"temperature"`
+	TopP             *float64        `json:"top_p"`
+	TopK             *int            `json:"top_k"`          // llama-server's, as the next three
+	MinP             *float64        `json:"min_p"`          //
+	RepeatPenalty    *float64        `json:"repeat_penalty"` //
+	Grammar          string          `json:"grammar"`        // GBNF
+	JSONSchema       json.RawMessage `json:"json_schema"`
+	ResponseFormat   *responseFormat `json:"response_format"`
+	Seed             *int64          `json:"seed"`
+	Stop             texts           `json:"stop"`
+	N                *int            `json:"n"`
+	User             string          `json:"user"`
+	FrequencyPenalty *float64        `json:"frequency_penalty"`
+	PresencePenalty  *float64        `json:"presence_penalty"`
+	LogitBias        biases          `json:"logit_bias"`
+
+	// tell says that log probabilities are wanted, of each token and of as many others as best says.
+	tell bool
+	best int
+	// candidates is how many answers are generated of which the best are chosen; 0 chooses none.
+	candidates int
 }
 
 type streamOptions struct {
@@ -68,19 +74,14 @@ func (p *parameters) check() error {
 			return invalid(bound.name, "%s is %v; it has to be from %v to %v", bound.name, *v, bound.least, bound.most)
 		}
 	}
-	for name, penalty := range map[string]*float64{"frequency_penalty": p.FrequencyPenalty, "presence_penalty": p.PresencePenalty} {
-		if penalty != nil && *penalty != 0 {
-			return unsupported(name, "%s is not supported; leave it out or set it to 0. repeat_penalty, as llama-server has it, is supported", name)
-		}
-	}
 	if p.N != nil && (*p.N < 1 || *p.N > mostChoices) {
 		return invalid("n", "n is %d; it has to be from 1 to %d", *p.N, mostChoices)
 	}
 	if p.MaxTokens != nil && *p.MaxTokens < 1 {
 		return invalid("max_tokens", "max_tokens is %d; at least 1 is needed", *p.MaxTokens)
 	}
-	if len(p.LogitBias) > 0 {
-		return unsupported("logit_bias", "logit_bias is not supported; leave it out")
+	if err := p.LogitBias.check(); err != nil {
+		return err
 	}
 	if len(p.Stop) > mostStops {
 		return invalid("stop", "there are %d stop texts; at most %d are supported", len(p.Stop), mostStops)
@@ -121,6 +122,8 @@ func (p *parameters) sampling(s models.Sampling, number int) models.Sampling {
 	set(&s.TopP, p.TopP)
 	set(&s.MinP, p.MinP)
 	set(&s.RepeatPenalty, p.RepeatPenalty)
+	set(&s.FrequencyPenalty, p.FrequencyPenalty)
+	set(&s.PresencePenalty, p.PresencePenalty)
 	if p.TopP != nil && *p.TopP == 0 {
 		s.Temperature = 0 // only the most probable token is left
 	}

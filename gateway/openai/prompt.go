@@ -17,6 +17,7 @@ type asked struct {
 	class  engine.Class
 	most   int       // tokens of an answer
 	plan   *callPlan // nil: the answer calls no tools
+	echo   string    // what the answer begins with: the prompt, where that is wanted
 }
 
 // Answers of who sets no limit, in tokens.
@@ -183,6 +184,18 @@ func (p *promptText) UnmarshalJSON(raw []byte) error {
 		return invalid("prompt", "a list of tokens is empty or holds something else")
 	}
 	return nil
+}
+
+// spelled is a prompt as a text.
+func (p promptText) spelled(model *serving.Model) string {
+	if p.ids == nil || model.Vocabulary == nil {
+		return p.text
+	}
+	var text strings.Builder
+	for _, id := range p.ids {
+		text.WriteString(model.Vocabulary.Piece(id))
+	}
+	return strings.ToValidUTF8(text.String(), "\uFFFD")
 }
 
 func (p promptText) lay(model *serving.Model, answer int) (*asked, error) {

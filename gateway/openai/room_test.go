@@ -144,7 +144,7 @@ func TestWholeAnswers(t *testing.T) {
 func TestParameters(t *testing.T) {
 	g := answering("x")
 	s := serve(t, open, g)
-	body := `{"prompt":"a","max_tokens":5,"temperature":0.5,"top_p":0.9,"top_k":7,"min_p":0.1,"repeat_penalty":1.5,"seed":4294967298,"stop":["\n","END"],"n":2,"user":"u","frequency_penalty":0,"presence_penalty":null,"logit_bias":{}}`
+	body := `{"prompt":"a","max_tokens":5,"temperature":0.5,"top_p":0.9,"top_k":7,"min_p":0.1,"repeat_penalty":1.5,"seed":4294967298,"stop":["\n","END"],"n":2,"user":"u","frequency_penalty":0.5,"presence_penalty":-1,"logit_bias":{"97":2.5,"98":-100}}`
 	got := s.Do("POST", completions, body)
 	asked := g.Requests()
 	if got.StatusCode != 200 || len(asked) != 2 || strings.Count(got.Text, `"text":"x"`) != 2 || !strings.Contains(got.Text, `"prompt_tokens":10,"completion_tokens":2`) {
@@ -154,7 +154,7 @@ func TestParameters(t *testing.T) {
 	for _, r := range asked {
 		seeds[*r.Sampling.Seed] = true
 		r.Sampling.Seed = nil
-		if r.Sampling != (models.Sampling{Temperature: 0.5, TopP: 0.9, TopK: 7, MinP: 0.1, RepeatPenalty: 1.5}) || r.MaxTokens != 5 || strings.Join(r.Stops.Texts, "|") != "\n|END" {
+		if r.Sampling != (models.Sampling{Temperature: 0.5, TopP: 0.9, TopK: 7, MinP: 0.1, RepeatPenalty: 1.5, FrequencyPenalty: 0.5, PresencePenalty: -1}) || len(r.Bias) != 2 || r.Bias[0] != (engine.Bias{Token: 97, Add: 2.5}) || r.Bias[1].Add != -100 || r.MaxTokens != 5 || strings.Join(r.Stops.Texts, "|") != "\n|END" {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -203,8 +203,13 @@ func TestRefusals(t *testing.T) {
 		{"no messages", chat, `{}`, 400, "messages", "invalid_value", "missing"},
 		{"an odd role", chat, `{"messages":[{"role":"king","content":"x"}]}`, 400, "messages", "invalid_value", `"king"`},
 		{"a picture", chat, `{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]}`, 400, "messages", "unsupported_parameter", "only text"},
-		{"logprobs", chat, `{"logprobs":true,` + question + `}`, 400, "logprobs", "unsupported_parameter", "logprobs"},
-		{"penalties", chat, `{"frequency_penalty":0.5,` + question + `}`, 400, "frequency_penalty", "unsupported_parameter", "repeat_penalty"},
+		{"alternatives alone", chat, `{"top_logprobs":2,` + question + `}`, 400, "top_logprobs", "invalid_value", "logprobs: true"},
+		{"too many alternatives", chat, `{"logprobs":true,"top_logprobs":21,` + question + `}`, 400, "top_logprobs", "invalid_value", "from 0 to 20"},
+		{"a penalty too high", chat, `{"frequency_penalty":2.5,` + question + `}`, 400, "frequency_penalty", "invalid_value", "from -2 to 2"},
+		{"a bias too high", chat, `{"logit_bias":{"5":101},` + question + `}`, 400, "logit_bias", "invalid_value", "from -100 to 100"},
+		{"a bias of a word", chat, `{"logit_bias":{"the":1},` + question + `}`, 400, "logit_bias", "invalid_type", "token ids"},
+		{"a bias of no token", chat, `{"logit_bias":{"-5":1},` + question + `}`, 400, "logit_bias", "invalid_value", "vocabulary"},
+		{"too many probabilities", "/completion", `{"prompt":"a","n_probs":50}`, 400, "n_probs", "invalid_value", "from 0 to 20"},
 		{"a temperature too high", chat, `{"temperature":2.5,` + question + `}`, 400, "temperature", "invalid_value", "from 0 to 2"},
 		{"no answers", chat, `{"n":0,` + question + `}`, 400, "n", "invalid_value", "from 1 to 8"},
 		{"a format", chat, `{"response_format":{"type":"xml"},` + question + `}`, 400, "response_format.type", "invalid_value", "xml"},
@@ -215,8 +220,10 @@ func TestRefusals(t *testing.T) {
 		{"no prompt", completions, `{}`, 400, "prompt", "invalid_value", "missing"},
 		{"an odd prompt", completions, `{"prompt":{"a":1}}`, 400, "prompt", "invalid_type", "list of tokens"},
 		{"a prompt of nothing", completions, `{"prompt":[]}`, 400, "prompt", "invalid_type", "list of tokens"},
-		{"echo", completions, `{"prompt":"a","echo":true}`, 400, "echo", "unsupported_parameter", "echo"},
-		{"best_of", completions, `{"prompt":"a","best_of":3}`, 400, "best_of", "unsupported_parameter", "n"},
+		{"echo with logprobs", completions, `{"prompt":"a","echo":true,"logprobs":1}`, 400, "logprobs", "unsupported_parameter", "echo"},
+		{"echo with a suffix", completions, `{"prompt":"a","echo":true,"suffix":"b"}`, 400, "echo", "unsupported_parameter", "suffix"},
+		{"best_of below n", completions, `{"prompt":"a","best_of":1,"n":2}`, 400, "best_of", "invalid_value", "which is 2"},
+		{"best_of in a stream", completions, `{"prompt":"a","best_of":3,"stream":true}`, 400, "best_of", "invalid_value", "stream"},
 		{"stops", completions, `{"prompt":"a","stop":3}`, 400, "stop", "invalid_type", "stop"},
 		{"an unknown model", chat, `{"model":"gpt-4",` + question + `}`, 404, "model", "model_not_found", `"gpt-4"; loaded: tiny`},
 		{"infill without a suffix", "/infill", `{"input_prefix":"a"}`, 400, "input_suffix", "invalid_value", "missing"},

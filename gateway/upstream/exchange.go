@@ -28,20 +28,22 @@ type exchange struct {
 
 // body is what is sent. Members beyond OpenAI's are those of vLLM and llama-server, and left out unless set.
 type body struct {
-	Model         string           `json:"model"`
-	Prompt        string           `json:"prompt,omitempty"`
-	Messages      []models.Message `json:"messages,omitempty"`
-	MaxTokens     int              `json:"max_tokens"`
-	Temperature   float32          `json:"temperature"`
-	TopP          float32          `json:"top_p,omitempty"`
-	TopK          int              `json:"top_k,omitempty"`
-	MinP          float32          `json:"min_p,omitempty"`
-	Repetition    float32          `json:"repetition_penalty,omitempty"` // vLLM's name
-	RepeatPenalty float32          `json:"repeat_penalty,omitempty"`     // llama-server's
-	Seed          *uint32          `json:"seed,omitempty"`
-	Stop          []string         `json:"stop,omitempty"`
-	Stream        bool             `json:"stream"`
-	StreamOptions streamOptions    `json:"stream_options"`
+	Model            string           `json:"model"`
+	Prompt           string           `json:"prompt,omitempty"`
+	Messages         []models.Message `json:"messages,omitempty"`
+	MaxTokens        int              `json:"max_tokens"`
+	Temperature      float32          `json:"temperature"`
+	TopP             float32          `json:"top_p,omitempty"`
+	TopK             int              `json:"top_k,omitempty"`
+	MinP             float32          `json:"min_p,omitempty"`
+	Repetition       float32          `json:"repetition_penalty,omitempty"` // vLLM's name
+	RepeatPenalty    float32          `json:"repeat_penalty,omitempty"`     // llama-server's
+	FrequencyPenalty float32          `json:"frequency_penalty,omitempty"`
+	PresencePenalty  float32          `json:"presence_penalty,omitempty"`
+	Seed             *uint32          `json:"seed,omitempty"`
+	Stop             []string         `json:"stop,omitempty"`
+	Stream           bool             `json:"stream"`
+	StreamOptions    streamOptions    `json:"stream_options"`
 }
 
 type streamOptions struct {
@@ -70,6 +72,7 @@ func (x *exchange) run(ctx context.Context) (engine.Result, error) {
 	asked := body{
 		Model: id, Prompt: spelled.Text, Messages: spelled.Messages, MaxTokens: x.req.MaxTokens,
 		Temperature: s.Temperature, TopP: s.TopP, TopK: s.TopK, MinP: s.MinP, Repetition: s.RepeatPenalty, RepeatPenalty: s.RepeatPenalty, Seed: s.Seed,
+		FrequencyPenalty: s.FrequencyPenalty, PresencePenalty: s.PresencePenalty,
 		Stop: stops[:min(len(stops), mostStops)], Stream: true, StreamOptions: streamOptions{true},
 	}
 	path := "completions"
