@@ -13,7 +13,7 @@ func TestTokensOfAnAnswer(t *testing.T) {
 	for name, req := range map[string]Request{
 		"a limit":   {MaxTokens: 10},
 		"a stop":    {MaxTokens: 30, Stops: models.Stops{Texts: []string{"."}}},
-		"emoji":     {MaxTokens: 12, Bias: []Bias{{tokenize(t, e, "🤗")[0], 60}}},
+		"emoji":     {MaxTokens: 12, Bias: []Bias{{Token: tokenize(t, e, "🤗")[0], Add: 60}}},
 		"penalties": {MaxTokens: 20, Sampling: models.Sampling{FrequencyPenalty: 1, PresencePenalty: 1}},
 	} {
 		var text, bytes strings.Builder
