@@ -160,7 +160,7 @@ func TestOverloadTellsWhatBecameOfRequests(t *testing.T) {
 	}
 	out, err := s.load(t.Context(), s.both.ours, 50*time.Millisecond)
 	cancel()
-	_ = <-held // it was given up
+	<-held // it was given up
 	if err != nil || len(out) != 8 {
 		t.Fatalf("%v %v", out, err)
 	}

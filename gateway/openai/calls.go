@@ -3,6 +3,7 @@ package openai
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"aigw/engine"
@@ -86,7 +87,7 @@ func (j *job) produce(ctx context.Context, x *choice, emit func(piece) error) er
 	} else if err != nil {
 		return err
 	}
-	x.work.Prompt = append(prompt.Tokens[:len(prompt.Tokens):len(prompt.Tokens)], x.plan.format.Begin...)
+	x.work.Prompt = slices.Concat(prompt.Tokens, x.plan.format.Begin)
 	x.work.Grammar, x.work.Stops = confined, x.plan.stops
 	x.work.Tokens, x.work.Bias = nil, nil // both are for text
 	x.tokens, x.fresh = within(x.tokens, x.text.Len()), nil

@@ -232,7 +232,7 @@ func TestFunctions(t *testing.T) {
 			}
 			s, _ := serveTools(t, json1, answer)
 			got := s.Do("POST", chat, fmt.Sprintf(`{"stream":%t,%s%s,%s}`, stream, body, functions, question))
-			summary := ""
+			var summary string
 			if stream {
 				summary = streamed(t, events(t, got))
 			} else {
