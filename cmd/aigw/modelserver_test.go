@@ -13,8 +13,8 @@ import (
 	"aigw/internal/testmodel"
 )
 
-// codeAbove is a completion that says the same here and there.
-const codeAbove = `{"prompt_version":1,"project_path":"","project_id":0,"current_file":{"file_name":"a.py","content_above_cursor":"def fibonacci(n):\n    if n < 2:\n        return n\n    return ","content_below_cursor":""}}`
+// codeAbove leaves a model little choice: what it goes on with does not hang on the last bit of a logit.
+const codeAbove = `{"prompt_version":1,"project_path":"","project_id":0,"current_file":{"file_name":"a.py","content_above_cursor":"def fibonacci(n):\n    if n < 2:\n        return n\n    return fibonacci(n - 1) +","content_below_cursor":""}}`
 
 // choiceText is the first suggestion of an answer.
 func choiceText(t *testing.T, body string) string {
@@ -41,9 +41,11 @@ func TestAModelAtAnotherServer(t *testing.T) {
 	near := start(t, "--model", "smollm2="+far.url+"/v1", "--model-key-file", key, "--openai-insecure", "--completion-time", "0", "--inference-timeout", "10m")
 	near.wait("ready", func() bool { return near.get("/monitoring/ready") == http.StatusOK })
 
-	here, there := far.complete(codeAbove), near.complete(codeAbove)
-	if here.status != http.StatusOK || there.status != http.StatusOK || choiceText(t, here.text) == "" || choiceText(t, here.text) != choiceText(t, there.text) {
-		t.Errorf("there %d %s\nhere %d %s", here.status, here.text, there.status, there.text)
+	const goesOn = "fibonacci(n - 2)"
+	for where, at := range map[string]*running{"far": far, "near": near} {
+		if got := at.complete(codeAbove); got.status != http.StatusOK || !strings.Contains(choiceText(t, got.text), goesOn) {
+			t.Errorf("%s: %d %s", where, got.status, got.text)
+		}
 	}
 	const talk = `{"messages":[{"role":"user","content":"What is the capital of France?"}],"temperature":0,"max_tokens":12}`
 	var answer openAIAnswer
@@ -52,7 +54,7 @@ func TestAModelAtAnotherServer(t *testing.T) {
 		t.Errorf("%+v", answer)
 	}
 	streamed := near.post("/v2/code/completions", strings.Replace(codeAbove, "{", `{"stream":true,`, 1))
-	if streamed.status != http.StatusOK || streamed.text != choiceText(t, here.text) {
+	if streamed.status != http.StatusOK || !strings.Contains(streamed.text, goesOn) {
 		t.Errorf("%d %q", streamed.status, streamed.text)
 	}
 	for _, refused := range []string{
@@ -114,11 +116,11 @@ func TestMistakesWithModelServers(t *testing.T) {
 	}
 }
 
-// The same with llama-server on the far side, where AIGW_LLAMA_SERVER names one (make bench builds it).
+// The same with llama-server on the far side, where AIGW_TEST_LLAMA_SERVER names one (make bench builds it).
 func TestAModelAtLlamaServer(t *testing.T) {
-	program := os.Getenv("AIGW_LLAMA_SERVER")
+	program := os.Getenv("AIGW_TEST_LLAMA_SERVER")
 	if program == "" {
-		t.Skip("AIGW_LLAMA_SERVER names no llama-server")
+		t.Skip("AIGW_TEST_LLAMA_SERVER names no llama-server")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
