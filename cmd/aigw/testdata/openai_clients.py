@@ -5,6 +5,7 @@
 The model is called smol. Whatever is not as these clients expect it ends in an exception.
 """
 
+import json
 import sys
 
 import openai
@@ -54,6 +55,24 @@ def with_openai(base):
     )
     assert kept.choices[0].message.content.lstrip().startswith("{"), kept
 
+    told = client.chat.completions.create(model="smol", messages=question, temperature=0, max_tokens=8, logprobs=True, top_logprobs=2)
+    content = told.choices[0].logprobs.content
+    assert b"".join(bytes(t.bytes) for t in content).decode() == told.choices[0].message.content, content
+    assert all(t.logprob <= 0 and t.token == t.top_logprobs[0].token and len(t.top_logprobs) == 2 for t in content), content
+    said = client.completions.create(model="smol", prompt="1, 2, 3,", temperature=0, max_tokens=4, logprobs=1)
+    assert "".join(said.choices[0].logprobs.tokens) == said.choices[0].text, said
+    assert client.completions.create(model="smol", prompt="1, 2, 3,", max_tokens=2, echo=True).choices[0].text.startswith("1, 2, 3,")
+
+    places = {"type": "function", "function": {"name": "find_place", "strict": True, "parameters": {
+        "type": "object", "properties": {"kind": {"enum": ["city", "river"]}}, "required": ["kind"], "additionalProperties": False}}}
+    called = client.chat.completions.create(model="smol", messages=question, temperature=0, tools=[places], tool_choice="required")
+    call = called.choices[0].message.tool_calls[0]
+    assert called.choices[0].finish_reason == "tool_calls" and call.function.name == "find_place" and json.loads(call.function.arguments)["kind"] in ("city", "river"), called
+    back = question + [called.choices[0].message.model_dump(exclude_none=True), {"role": "tool", "tool_call_id": call.id, "content": "Paris"}]
+    assert client.chat.completions.create(model="smol", messages=back, max_tokens=8, tools=[places], tool_choice="none").choices[0].message.content
+    with client.chat.completions.stream(model="smol", messages=question, temperature=0, tools=[places], tool_choice="required") as stream:
+        assert stream.get_final_completion().choices[0].message.tool_calls[0].function.arguments == call.function.arguments
+
     vectors = client.embeddings.create(model="embed", input=["one text", "another", "one text"])
     assert vectors.data[0].embedding == vectors.data[2].embedding != vectors.data[1].embedding and vectors.usage.prompt_tokens > 0, vectors
     plain = client.embeddings.create(model="embed", input="one text", encoding_format="float").data[0].embedding
@@ -62,7 +81,9 @@ def with_openai(base):
     for wrong, kind in (
         ({"model": "gpt-4"}, openai.NotFoundError),
         ({"temperature": 3}, openai.BadRequestError),
-        ({"logprobs": True}, openai.BadRequestError),
+        ({"top_logprobs": 2}, openai.BadRequestError),
+        ({"logprobs": True, "top_logprobs": 21}, openai.BadRequestError),
+        ({"tools": [{"type": "function", "function": {"name": "no spaces"}}]}, openai.BadRequestError),
         ({"messages": [{"role": "user", "content": "x " * 20000}]}, openai.BadRequestError),
     ):
         try:
