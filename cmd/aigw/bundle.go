@@ -41,7 +41,7 @@ func bundleCreateCommand() *cli.Command {
 			"The keys are made by: openssl genpkey -algorithm ed25519 -out site.pem; openssl pkey -in site.pem -pubout -out site.pub\n\n" +
 			"Examples:\n" +
 			"  aigw bundle create -o site.aigw --key site.pem --model codestral.gguf\n" +
-			"  aigw bundle create -o site.aigw --key site.pem --model codestral.gguf --model mixtral-00001-of-00003.gguf --docs docs.aigw\n" +
+			"  aigw bundle create -o site.aigw --key site.pem --model codestral.gguf --model mixtral-00001-of-00003.gguf --docs docs.index\n" +
 			"  aigw bundle create -o site.aigw --key site.pem --image aigw-image.tar --chart ai-gateway-1.0.0.tgz --model codestral.gguf",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`FILE` to write", TakesFile: true},
