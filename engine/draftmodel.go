@@ -22,7 +22,6 @@ type drafter struct {
 	sampler *samplers
 	texts   map[sched.ID]*drafted
 	free    []llama.SeqID
-	used    int     // cells
 	pace    float64 // seconds for a token of a prompt; 0: not known
 	step    llama.Step
 	spoil   func(models.Token) models.Token // tests: guess something else; nil: do not
@@ -130,7 +129,7 @@ func (d *drafter) close() error {
 
 // forget begins with an empty cache.
 func (d *drafter) forget() {
-	d.texts, d.used, d.free = map[sched.ID]*drafted{}, 0, d.free[:0]
+	d.texts, d.free = map[sched.ID]*drafted{}, d.free[:0]
 	for i := range d.set.sched.Rows {
 		d.free = append(d.free, llama.SeqID(i))
 	}
@@ -189,7 +188,6 @@ func (d *drafter) leave(alive func(sched.ID) bool) {
 func (d *drafter) cut(t *drafted, n int) {
 	if n < len(t.tokens) {
 		d.step.Ops = append(d.step.Ops, llama.SeqOp{Kind: llama.OpRemove, Seq: t.seq, From: llama.Pos(n), To: -1})
-		d.used -= len(t.tokens) - n
 		t.tokens = t.tokens[:n]
 	}
 }
@@ -307,7 +305,6 @@ func (d *drafter) add(t *drafted, token llama.Token, output bool, row int) {
 		s.Rows = append(s.Rows, llama.Row{Batch: int32(len(s.Tokens) - 1), Sampler: d.sampler.at(row)})
 	}
 	t.tokens = append(t.tokens, token)
-	d.used++
 }
 
 // run computes the coming step and returns what was sampled; nil where the cache had no room, and is empty now.

@@ -20,7 +20,7 @@ type generation struct {
 	id      sched.ID
 	req     Request
 	sampler *llama.Sampler
-	text    textStream
+	text    TextStream
 	out     *outbox // has a lock of its own
 
 	inFlight bool // its tokens are in the step under way
@@ -53,7 +53,7 @@ func (e *Engine) Generate(ctx context.Context, req Request, emit func(text strin
 	if err != nil {
 		return Result{}, err
 	}
-	g := &generation{req: req, sampler: sampler, text: textStream{stops: req.Stops.Texts}, out: newOutbox(), hash: hash, ended: -1}
+	g := &generation{req: req, sampler: sampler, text: TextStream{stops: req.Stops.Texts}, out: newOutbox(), hash: hash, ended: -1}
 	if err := e.submit(ctx, g); err != nil {
 		g.release(e)
 		return Result{}, err
@@ -122,8 +122,15 @@ func (v *Vocabulary) newSampler(req Request) (*llama.Sampler, error) {
 	return llama.NewSampler(v.v, o)
 }
 
-// patience is how long requests of each class wait for their turn, in multiples of Options.MaxWait:
-// what comes later is of no use to somebody who types, and of some to somebody who reads.
+// Patience is how long a request of a class waits for its turn where Options.MaxWait is maxWait: what comes later is of no use
+// to somebody who types, and of some to somebody who reads. A class that does not exist does not wait.
+func Patience(class Class, maxWait time.Duration) time.Duration {
+	if class < 0 || class >= sched.Classes {
+		return 0
+	}
+	return maxWait * time.Duration(patience[class])
+}
+
 var patience = [sched.Classes]int{sched.Completion: 1, sched.Generation: 3, sched.Chat: 6, sched.Background: 60}
 
 // deadline is when a request is given up if its turn has not come.
@@ -131,7 +138,7 @@ func (e *Engine) deadline(ctx context.Context, class Class, now time.Time) time.
 	if class < 0 || class >= sched.Classes {
 		return time.Time{} // the scheduler refuses it
 	}
-	at := now.Add(e.set.maxWait * time.Duration(patience[class]))
+	at := now.Add(Patience(class, e.set.maxWait))
 	if end, ok := ctx.Deadline(); ok && end.Before(at) {
 		return end
 	}

@@ -178,7 +178,7 @@ func (e *Engine) advance(plan *sched.Plan, step *llama.Step, now time.Time, took
 		switch {
 		case g == nil:
 		case step.States[i] == llama.RowComplete:
-			g.show(g.text.flush(), true)
+			g.show(g.text.Flush(), true)
 			e.finish(g, FinishStop, now)
 		case step.States[i] == llama.RowStuck:
 			e.abandon(g, ErrNoContinuation)
@@ -205,7 +205,7 @@ func (e *Engine) give(g *generation, t llama.Token, now time.Time) {
 	for _, stop := range g.req.Stops.Tokens {
 		if t == stop {
 			g.ended = t
-			g.show(g.text.flush(), true)
+			g.show(g.text.Flush(), true)
 			e.finish(g, FinishStop, now)
 			return
 		}
@@ -215,13 +215,13 @@ func (e *Engine) give(g *generation, t llama.Token, now time.Time) {
 	if g.req.Tokens != nil {
 		g.drawn.add(g.sampler, e.vocab)
 	}
-	text, stopped := g.text.push(e.vocab.Piece(t))
+	text, stopped := g.text.Push(e.vocab.Piece(t))
 	g.show(text, stopped)
 	switch {
 	case stopped:
 		e.finish(g, FinishStop, now)
 	case g.count == g.req.MaxTokens:
-		g.show(g.text.flush(), true)
+		g.show(g.text.Flush(), true)
 		e.finish(g, FinishLength, now)
 	}
 }

@@ -21,6 +21,8 @@ const (
 	Generation = sched.Generation // somebody asked for code and watches
 	Chat       = sched.Chat       // somebody reads an answer
 	Background = sched.Background // nobody waits
+
+	Classes = sched.Classes // how many there are
 )
 
 // Request is one generation.

@@ -5,18 +5,21 @@ import (
 	"unicode/utf8"
 )
 
-// textStream turns the pieces of tokens into text that may be shown: whole UTF-8 characters
+// TextStream turns the pieces of tokens into text that may be shown: whole UTF-8 characters
 // only, and nothing that may yet turn out to be the beginning of a stop text.
-type textStream struct {
+type TextStream struct {
 	stops []string // none of them empty
 	held  string   // decoded, not shown yet
 	found string   // the stop text that was complete
 	shown int      // bytes of tokens whose text was shown
 }
 
-// push adds a token's bytes and returns what may be shown now. stopped means that a stop text
+// NewTextStream returns a stream that ends at the first of some stop texts, none of them empty.
+func NewTextStream(stops []string) *TextStream { return &TextStream{stops: stops} }
+
+// Push adds a token's bytes and returns what may be shown now. stopped means that a stop text
 // is complete: it and what follows are dropped, and the stream is at its end.
-func (s *textStream) push(piece string) (show string, stopped bool) {
+func (s *TextStream) Push(piece string) (show string, stopped bool) {
 	s.held += piece
 	if at := s.findStop(); at >= 0 {
 		show, s.held = s.held[:at], ""
@@ -29,9 +32,9 @@ func (s *textStream) push(piece string) (show string, stopped bool) {
 	return clean(show), false
 }
 
-// flush returns what is left when the generation ends without a stop text. Bytes of a character
+// Flush returns what is left when the generation ends without a stop text. Bytes of a character
 // that was never completed are dropped.
-func (s *textStream) flush() string {
+func (s *TextStream) Flush() string {
 	rest := s.held[:len(s.held)-openRune(s.held)]
 	s.held = ""
 	s.shown += len(rest)
@@ -40,7 +43,7 @@ func (s *textStream) flush() string {
 
 // findStop returns where the stop text begins that is complete first, or -1; of those that end at the
 // same place it is the longest.
-func (s *textStream) findStop() int {
+func (s *TextStream) findStop() int {
 	found, end := -1, 0
 	for _, stop := range s.stops {
 		at := strings.Index(s.held, stop)
@@ -53,7 +56,7 @@ func (s *textStream) findStop() int {
 
 // openEnd is the length of the tail that has to be kept back: an unfinished character, or
 // the longest beginning of a stop text.
-func (s *textStream) openEnd() int {
+func (s *TextStream) openEnd() int {
 	open := openRune(s.held)
 	for _, stop := range s.stops {
 		for n := min(len(stop)-1, len(s.held)); n > open; n-- {

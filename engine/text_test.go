@@ -32,9 +32,9 @@ func TestTextStream(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := textStream{stops: tt.stops}
+			s := TextStream{stops: tt.stops}
 			for i, piece := range tt.pieces {
-				show, stopped := s.push(piece)
+				show, stopped := s.Push(piece)
 				if show != tt.shown[i] {
 					t.Errorf("push %d shows %q, want %q", i, show, tt.shown[i])
 				}
@@ -42,7 +42,7 @@ func TestTextStream(t *testing.T) {
 					t.Errorf("push %d: stopped %v", i, stopped)
 				}
 			}
-			if got := s.flush(); got != tt.flush {
+			if got := s.Flush(); got != tt.flush {
 				t.Errorf("flush %q, want %q", got, tt.flush)
 			}
 		})
@@ -62,13 +62,13 @@ func TestTextStreamDoesNotDependOnTheCuts(t *testing.T) {
 				}
 			}
 		}
-		s := textStream{stops: stops}
+		s := TextStream{stops: stops}
 		var got strings.Builder
 		stopped := false
 		for rest := text; rest != "" && !stopped; {
 			n := rapid.IntRange(1, len(rest)).Draw(t, "cut")
 			var show string
-			show, stopped = s.push(rest[:n])
+			show, stopped = s.Push(rest[:n])
 			if !utf8.ValidString(show) {
 				t.Fatalf("shows half a character: %q", show)
 			}
@@ -76,7 +76,7 @@ func TestTextStreamDoesNotDependOnTheCuts(t *testing.T) {
 			rest = rest[n:]
 		}
 		if !stopped {
-			got.WriteString(s.flush())
+			got.WriteString(s.Flush())
 		}
 		if got.String() != want || stopped != stop {
 			t.Fatalf("got %q (stopped %v), want %q (%v)", got.String(), stopped, want, stop)

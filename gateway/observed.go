@@ -35,7 +35,7 @@ func (o *observed) Generate(ctx context.Context, req engine.Request, emit func(s
 	result, err := o.Generator.Generate(ctx, req, times.first(emit))
 	times.end(result)
 	g := metrics.Generation{
-		Model: o.model, Class: className(req.Class), End: string(result.Finish),
+		Model: o.model, Class: req.Class.String(), End: string(result.Finish),
 		PromptTokens: result.PromptTokens, CachedTokens: result.CachedTokens, OutputTokens: result.OutputTokens,
 		Queue: result.Queue, Prefill: result.Prefill, Decode: result.Decode,
 	}
@@ -64,18 +64,6 @@ func (o *observed) Generate(ctx context.Context, req engine.Request, emit func(s
 		slog.String("generation_end", g.End),
 	)
 	return result, err
-}
-
-func className(c engine.Class) string {
-	switch c {
-	case engine.Completion:
-		return "completion"
-	case engine.Generation:
-		return "generation"
-	case engine.Chat:
-		return "chat"
-	}
-	return "background"
 }
 
 // observe returns a model that is counted.

@@ -55,6 +55,10 @@ func (p *patient) memory(context.Context) doctor.Result {
 			return doctor.Bad(err.Error(), "a file that llama.cpp can load", "aigw models inspect FILE says more")
 		}
 	}
+	if err := withDraftModel(p.cli, slog.New(slog.DiscardHandler), options); err != nil {
+		p.unfit = true
+		return doctor.Bad(err.Error(), "a draft model that goes with the model", "name another with --draft-model, or none")
+	}
 	plans, err := placeModels(p.cli, slog.New(slog.DiscardHandler), options)
 	if err != nil {
 		p.unfit = true

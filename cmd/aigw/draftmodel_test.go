@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -18,6 +19,19 @@ func TestRunWithADraftModel(t *testing.T) {
 		t.Errorf("%d %s", got.status, got.text)
 	}
 	r.end()
+	needed := func(args ...string) (mib int) {
+		_, checks := examine(t, append([]string{"--model", model}, args...)...)
+		if _, err := fmt.Sscanf(checks["memory"].Found, "%d MiB are needed", &mib); err != nil {
+			t.Errorf("%v: %+v", args, checks["memory"])
+		}
+		return mib
+	}
+	if one, two := needed(), needed("--draft-model", model); two <= one {
+		t.Errorf("doctor: %d MiB, with a draft model %d", one, two)
+	}
+	if _, checks := examine(t, "--model", model, "--draft-model", "/nowhere/small.gguf"); !strings.Contains(checks["memory"].Found, "/nowhere/small.gguf") {
+		t.Errorf("doctor: %+v", checks["memory"])
+	}
 	for _, test := range []struct {
 		args []string
 		says string

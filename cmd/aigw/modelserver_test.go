@@ -65,6 +65,10 @@ func TestAModelAtAnotherServer(t *testing.T) {
 			t.Errorf("%s: %d %s", refused, got.status, got.text)
 		}
 	}
+	const withTools = `{"messages":[{"role":"user","content":"Is it raining in Bern?"}],"tools":[{"type":"function","function":{"name":"weather","parameters":{"type":"object"}}}]}`
+	if got := near.post("/v1/chat/completions", withTools); got.status != http.StatusBadRequest || !strings.Contains(got.text, "at another server") {
+		t.Errorf("with tools: %d %s", got.status, got.text)
+	}
 	if code, checks := examine(t, "--model", "smollm2="+far.url+"/v1", "--model-key-file", key); !strings.Contains(checks["model-servers"].Found, "has smollm2, context 2048") {
 		t.Errorf("%d %+v", code, checks["model-servers"])
 	}

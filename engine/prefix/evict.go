@@ -76,8 +76,8 @@ func (t *Tree) Clear() {
 }
 
 // victim is the most idle node in the cache that nobody has leased and that has nobody below it
-// there, one that is to be kept only if there is no
-// other. There are at most as many nodes as sequence ids, so looking at all of them is cheap.
+// there, one that is to be kept only if there is no other. There are at most as many nodes as
+// sequence ids, so looking at all of them is cheap.
 func (t *Tree) victim() *node {
 	var best *node
 	t.walk(func(n *node) {

@@ -19,6 +19,16 @@ const (
 	Classes = 4
 )
 
+var classNames = [Classes]string{Completion: "completion", Generation: "generation", Chat: "chat", Background: "background"}
+
+// String is the name of a class in metrics, logs and pages.
+func (c Class) String() string {
+	if c < 0 || c >= Classes {
+		return "other"
+	}
+	return classNames[c]
+}
+
 // ageing is how much longer a request must have waited than one of the class before to go first.
 const ageing = 5 * time.Second
 

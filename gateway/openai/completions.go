@@ -150,8 +150,13 @@ func (e completionEvents) piece(x *choice, p piece) any {
 }
 
 func (e completionEvents) end(x *choice) any {
-	return e.event(completionChoice{Index: x.index, FinishReason: x.reason()}, nil)
+	last := completionChoice{Index: x.index, FinishReason: x.reason()}
+	if tokens := x.news(); len(tokens) > 0 { // without a text of their own
+		last.Logprobs = x.textLogprobs(tokens, utf8.RuneCountInString(x.text.String()))
+	}
+	return e.event(last, nil)
 }
+
 func (e completionEvents) used(u usage) any { return e.event(completionChoice{Index: -1}, &u) }
 
 func (completionEvents) last() string { return done }

@@ -56,6 +56,8 @@ func (room *Room) job(c *gin.Context, p *parameters, all []*asked) (*job, error)
 	for _, a := range all {
 		if a.model.Elsewhere {
 			switch {
+			case a.plan != nil:
+				return nil, unsupported("tools", "model %s cannot be given tools: it is at another server, whose answers cannot be confined to calls", a.model.Name)
 			case grammar != nil:
 				return nil, unsupported("response_format", "answers of model %s cannot be confined to a grammar or schema: it is at another server", a.model.Name)
 			case p.tell || p.candidates > 0:

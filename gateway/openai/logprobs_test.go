@@ -28,6 +28,16 @@ func TestLogprobs(t *testing.T) {
 			t.Errorf("%s: %d %s", test.name, got.StatusCode, got.Text)
 		}
 	}
+	s = serve(t, open, answering("é", ""))
+	for path, want := range map[string]string{ // the last token has no text of its own
+		chat:        `"delta":{},"logprobs":{"content":[{"token":"","logprob":-0,`,
+		completions: `"text":"","index":0,"logprobs":{"tokens":[""],"token_logprobs":[-0],"top_logprobs":[{}],"text_offset":[1]},"finish_reason":"stop"`,
+	} {
+		body := map[string]string{chat: `{"stream":true,"logprobs":true,` + question + `}`, completions: `{"stream":true,"prompt":"a","logprobs":0}`}[path]
+		if got := s.Do("POST", path, body); got.StatusCode != 200 || !strings.Contains(got.Text, want) {
+			t.Errorf("%s: %d %s", path, got.StatusCode, got.Text)
+		}
+	}
 }
 
 // best_of keeps the answers whose tokens are the most probable, and counts all.

@@ -174,7 +174,7 @@ func factsOf(m *serving.Model) (modelFacts, []requestRow) {
 		f.Memory = memoryOf(f.Plan, f.State)
 		f.Decode, f.Prompt = stepsOf(f.State.DecodeSteps), stepsOf(f.State.PromptSteps)
 		for class, c := range f.State.ByClass {
-			f.Classes = append(f.Classes, classRow{className(engine.Class(class)), c.Running, c.Waiting, c.Wait})
+			f.Classes = append(f.Classes, classRow{engine.Class(class).String(), c.Running, c.Waiting, c.Wait})
 		}
 	}
 	g, ok := inside[interface{ Look() engine.Look }](m.Generator)
@@ -187,7 +187,7 @@ func factsOf(m *serving.Model) (modelFacts, []requestRow) {
 	var rows []requestRow
 	for _, r := range f.Look.Requests {
 		rows = append(rows, requestRow{
-			Model: m.Name, Class: className(r.Class), Phase: string(r.Phase), Age: r.Age, Queue: r.Queue,
+			Model: m.Name, Class: r.Class.String(), Phase: string(r.Phase), Age: r.Age, Queue: r.Queue,
 			Prompt: r.PromptTokens, Cached: r.CachedTokens, Output: r.OutputTokens, Limit: r.MaxOutputTokens,
 		})
 	}
@@ -235,21 +235,19 @@ func stepsOf(t engine.StepTimes) stepRow {
 	return row
 }
 
-// classNames are those of the metrics.
-var classNames = [classes]string{engine.Completion: "completion", engine.Generation: "generation", engine.Chat: "chat", engine.Background: "background"}
-
-func className(c engine.Class) string {
-	if c < 0 || int(c) >= classes {
-		return "other"
+// classNames are those of all classes.
+func classNames() (names []string) {
+	for class := range engine.Class(engine.Classes) {
+		names = append(names, class.String())
 	}
-	return classNames[c]
+	return names
 }
 
 // classNamed returns the class of a name.
 func classNamed(name string) (engine.Class, bool) {
-	for i, n := range classNames {
-		if n == name {
-			return engine.Class(i), true
+	for class := range engine.Class(engine.Classes) {
+		if class.String() == name {
+			return class, true
 		}
 	}
 	return 0, false

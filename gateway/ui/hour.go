@@ -22,7 +22,7 @@ const (
 	hourMinutes = 60
 	// samplesKept are kept of a minute and class. Of more, every one is as likely to be among them.
 	samplesKept = 64
-	classes     = int(engine.Background) + 1
+	classes     = engine.Classes
 )
 
 type minute struct {

@@ -68,7 +68,7 @@ func (room *Room) liveData(c *gin.Context) map[string]any {
 	if !known {
 		class = room.Hour.Busiest()
 	}
-	return map[string]any{"Now": room.look(), "Minutes": room.Hour.Minutes(class), "Class": className(class), "Classes": classNames}
+	return map[string]any{"Now": room.look(), "Minutes": room.Hour.Minutes(class), "Class": class.String(), "Classes": classNames()}
 }
 
 // live answers with the parts of the status page that change.

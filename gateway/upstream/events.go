@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 )
 
 // event is one piece of a streamed answer, of either route.
@@ -90,37 +89,3 @@ func events(from io.Reader, take func(event) error) error {
 	}
 	return nil
 }
-
-// cutter ends a text at the first of some stop texts, which may straddle pieces.
-type cutter struct {
-	stops []string
-	held  string // may yet begin a stop text
-}
-
-// push takes a piece and returns what is certain. stopped means that a stop text is complete.
-func (c *cutter) push(piece string) (show string, stopped bool) {
-	c.held += piece
-	at := -1
-	for _, stop := range c.stops {
-		if i := strings.Index(c.held, stop); i >= 0 && (at < 0 || i < at) {
-			at = i
-		}
-	}
-	if at >= 0 {
-		show, c.held = c.held[:at], ""
-		return show, true
-	}
-	keep := 0
-	for _, stop := range c.stops {
-		for n := min(len(stop)-1, len(c.held)); n > keep; n-- {
-			if strings.HasSuffix(c.held, stop[:n]) {
-				keep = n
-			}
-		}
-	}
-	show, c.held = c.held[:len(c.held)-keep], c.held[len(c.held)-keep:]
-	return show, false
-}
-
-// rest is what was held back when the answer ended by itself.
-func (c *cutter) rest() string { return c.held }

@@ -139,7 +139,7 @@ func (m *Model) request(ctx context.Context, method, path string, body io.Reader
 
 // read passes an answer on until it ends.
 func (x *exchange) read(ctx context.Context, from io.Reader, stops []string, alive func()) (engine.Result, error) {
-	text := cutter{stops: stops}
+	text := engine.NewTextStream(stops)
 	result, reason := engine.Result{PromptTokens: len(x.req.Prompt)}, ""
 	pieces, enough := 0, false
 	show := func(piece string) error {
@@ -163,7 +163,7 @@ func (x *exchange) read(ctx context.Context, from io.Reader, stops []string, ali
 		if len(e.Choices) > 0 && e.Choices[0].FinishReason != nil {
 			reason = *e.Choices[0].FinishReason
 		}
-		out, stopped := text.push(piece)
+		out, stopped := text.Push(piece)
 		if err := show(out); err != nil {
 			return err
 		}
@@ -186,7 +186,7 @@ func (x *exchange) read(ctx context.Context, from io.Reader, stops []string, ali
 		return engine.Result{}, &Error{Host: x.m.Host(), Cause: "its answer ended without saying why: it was cut off", again: true}
 	}
 	if !enough {
-		if err := show(text.rest()); err != nil && !errors.Is(err, engine.ErrEnough) {
+		if err := show(text.Flush()); err != nil && !errors.Is(err, engine.ErrEnough) {
 			return engine.Result{}, err
 		}
 	}

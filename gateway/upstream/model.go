@@ -126,7 +126,7 @@ func (m *Model) inTurn(ctx context.Context, req engine.Request, emit func(text s
 		if waits > int64(m.o.Queue) {
 			return engine.Result{}, &engine.BusyError{Wait: time.Second, Why: engine.QueueFull}
 		}
-		late := time.NewTimer(m.o.MaxWait * time.Duration(patience[req.Class]))
+		late := time.NewTimer(engine.Patience(req.Class, m.o.MaxWait))
 		defer late.Stop()
 		select {
 		case m.places <- struct{}{}:
@@ -143,9 +143,6 @@ func (m *Model) inTurn(ctx context.Context, req engine.Request, emit func(text s
 	result.Queue += waited
 	return result, err
 }
-
-// patience is the engine's: how long requests of each class wait, in multiples of MaxWait.
-var patience = map[engine.Class]int{engine.Completion: 1, engine.Generation: 3, engine.Chat: 6}
 
 func (m *Model) generate(ctx context.Context, req engine.Request, emit func(text string) error) (engine.Result, error) {
 	for attempt := 1; ; attempt++ {
