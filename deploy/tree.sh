@@ -16,6 +16,7 @@ need g++=g++ strip=binutils
 out=$(realpath -m "${1:?usage: tree.sh FOLDER}")
 version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo dev)}
 third_party/llama.cpp/build.sh dl
+third_party/llama.cpp/jinja.sh dl
 libraries=third_party/llama.cpp/out/dl/lib
 
 rm -rf "$out" && mkdir -p "$out/bin" "$out/lib" "$out/share"
