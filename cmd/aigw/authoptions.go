@@ -163,7 +163,7 @@ func ownKeys(c *cli.Context, log *slog.Logger) (signing, validation *rsa.Private
 		log.Error("editors get no tokens", "error", err)
 	case err != nil:
 		log.Warn("the key for editors' tokens is kept in memory only: they end when this process does, and other replicas refuse them; "+
-			"make the state folder writable (--state-dir) or set "+signingKeyVar, "error", err)
+			"make the state folder writable (--state-dir) or set "+signingKeyVar, "error", hinted(err))
 	}
 	return key, pair[1]
 }

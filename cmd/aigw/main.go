@@ -42,6 +42,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return ended.code
 	}
 	fmt.Fprintf(stderr, "aigw: %s\n", err)
+	if hint := permissionHint(err); hint != "" {
+		fmt.Fprintf(stderr, "aigw: %s\n", hint)
+	}
 	if errors.As(err, new(*usageError)) {
 		return exitUsage
 	}

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -27,7 +25,7 @@ func (s *modelSet) readFolder(c *cli.Context, log *slog.Logger) (map[string]stri
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("--models-dir: %w%s", plainPathError(err), mountHint(dir, err))
+		return nil, fmt.Errorf("--models-dir: %w", plainPathError(err))
 	}
 	found := map[string]string{}
 	files := 0
@@ -49,7 +47,7 @@ func (s *modelSet) readFolder(c *cli.Context, log *slog.Logger) (map[string]stri
 			err = m.what.Err(path)
 		}
 		if err != nil {
-			log.Warn("a file of --models-dir is left out", "reason", err)
+			log.Warn("a file of --models-dir is left out", "reason", hinted(err))
 			continue
 		}
 		m.name = strings.TrimSuffix(laterPart.ReplaceAllString(e.Name(), ""), filepath.Ext(e.Name()))
@@ -67,14 +65,6 @@ func (s *modelSet) readFolder(c *cli.Context, log *slog.Logger) (map[string]stri
 		return nil, fmt.Errorf("--models-dir %s: none of its %d GGUF files can be used; put models there, or name one with --model FILE", dir, files)
 	}
 	return found, nil
-}
-
-// mountHint says what to do about a folder that this user may not read, which in containers has two reasons.
-func mountHint(dir string, err error) string {
-	if !errors.Is(err, fs.ErrPermission) {
-		return ""
-	}
-	return fmt.Sprintf(" for user %d: on the host, chown -R %d the folder that is mounted on %s, and where SELinux is on, mount it with :Z", os.Getuid(), os.Getuid(), dir)
 }
 
 // inFolder finds the file of a folder that a name of LiteLLM's means: the file's own, or the only

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -91,13 +90,4 @@ func (p place) offset(text string) (int, error) {
 		line = line[size:]
 	}
 	return at, nil
-}
-
-// plainPathError says "open x: permission denied" in words that name the file first.
-func plainPathError(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return fmt.Errorf("%s: %w", path.Path, path.Err)
-	}
-	return err
 }
