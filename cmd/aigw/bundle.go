@@ -82,7 +82,7 @@ func bundleCreate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	o.Loader, o.Start = loaderProgram(), content.start(c)
+	o.Loader, o.System, o.Start = content.loader, content.system, content.start(c)
 	o.Papers = content.papers(o.Created)
 	m, err := bundle.Create(c.Context, out, content.sources, o)
 	if err != nil {

@@ -2,18 +2,13 @@ package main
 
 import (
 	"archive/tar"
-	"debug/elf"
-	"embed"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"aigw/bundle"
@@ -24,20 +19,6 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// The program that bundles begin with. `make build` puts it there; a plain `go build` finds none.
-//
-//go:embed loader
-var loaderFiles embed.FS
-
-// loaderProgram is that program, or nothing.
-func loaderProgram() []byte {
-	data, err := loaderFiles.ReadFile("loader/aigw-loader")
-	if err != nil {
-		return nil
-	}
-	return data
-}
-
 // bundleContent is what goes into a bundle.
 type bundleContent struct {
 	sources  []bundle.Source
@@ -45,16 +26,18 @@ type bundleContent struct {
 	docs     []string
 	images   []string // names under which an image is started
 	program  string   // file on this machine that says what it was built from
+	system   string   // GOOS/GOARCH that it is for
+	loader   []byte   // what the bundle begins with; empty: it cannot be run
 	loads    bool     // the program is in the bundle
 	warnings []string
 }
 
 func gatherBundle(c *cli.Context) (*bundleContent, error) {
 	b := &bundleContent{}
-	if len(loaderProgram()) == 0 {
-		b.warnings = append(b.warnings, "this program was built without the loader, so the bundle cannot be run: build it with make, or load with aigw bundle load")
-	}
 	if err := b.addProgram(c.String("program")); err != nil {
+		return nil, err
+	}
+	if err := b.addLoader(); err != nil {
 		return nil, err
 	}
 	for _, arg := range c.StringSlice("model") {
@@ -80,69 +63,6 @@ func gatherBundle(c *cli.Context) (*bundleContent, error) {
 		}
 	}
 	return b, nil
-}
-
-// addProgram adds this program, or the release in a folder.
-func (b *bundleContent) addProgram(arg string) error {
-	self, err := os.Executable()
-	if err == nil {
-		self, err = filepath.EvalSymlinks(self)
-	}
-	if err != nil {
-		return err
-	}
-	b.program = self
-	if arg == "none" {
-		return nil
-	}
-	b.loads = true
-	if info, err := os.Stat(arg); arg != "" && err == nil && info.IsDir() {
-		b.program = filepath.Join(arg, "bin", "aigw")
-		if _, err := os.Stat(b.program); err != nil {
-			return fmt.Errorf("%s is no unpacked release of aigw: %w", arg, plainPathError(err))
-		}
-		return b.add(arg, "", bundle.Program)
-	}
-	if arg != "" {
-		b.program = arg
-	}
-	if b.program == self {
-		about, err := engine.About()
-		if err != nil {
-			return err
-		}
-		if about.Linkage == "static" {
-			b.warnings = append(b.warnings, "the program inside is this one, which may be tuned to the CPU of the machine that built it; for other machines take the release that make dist builds, with --program FOLDER")
-		}
-	}
-	b.sources = append(b.sources, bundle.Source{Path: "bin/aigw", Kind: bundle.Program, File: b.program, Executable: true})
-	// Its libraries stand where it looks for them itself: in the folder lib beside its own.
-	libraries := filepath.Join(filepath.Dir(b.program), "..", "lib")
-	if dynamic, err := needsLlama(b.program); err != nil || !dynamic {
-		return err
-	}
-	found, err := filepath.Glob(filepath.Join(libraries, "*.so*"))
-	if err != nil {
-		return err
-	}
-	if len(found) == 0 {
-		return fmt.Errorf("the libraries of %s are not in %s; name an unpacked release with --program FOLDER", b.program, libraries)
-	}
-	for _, file := range found {
-		b.sources = append(b.sources, bundle.Source{Path: "lib/" + filepath.Base(file), Kind: bundle.Program, File: file, Executable: true})
-	}
-	return nil
-}
-
-// needsLlama says whether a program loads llama.cpp from a file of its own.
-func needsLlama(program string) (bool, error) {
-	f, err := elf.Open(program)
-	if err != nil {
-		return false, fmt.Errorf("%s is not a program for Linux: %w", program, err)
-	}
-	defer f.Close()
-	libraries, err := f.ImportedLibraries()
-	return slices.ContainsFunc(libraries, func(name string) bool { return strings.HasPrefix(name, "libllama.so") }), err
 }
 
 // addModel adds all files of a model.
@@ -280,20 +200,15 @@ func (b *bundleContent) papers(created time.Time) func([]bundle.Member) ([]bundl
 			{Path: "SHA256SUMS", Kind: bundle.Paper, Data: bundle.Checksums(members)},
 			{Path: "sbom.cdx.json", Kind: bundle.Paper, Data: list},
 		}
-		// A release brings its own notices; those of a program built here lie beside it.
-		has := func(name string) bool {
-			return slices.ContainsFunc(members, func(m bundle.Member) bool { return m.Path == name })
-		}
-		notices, err := os.ReadFile(filepath.Join(filepath.Dir(b.program), "NOTICES"))
-		switch {
-		case has("NOTICES") || errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return nil, err
-		default:
-			papers = append(papers, bundle.Source{Path: "NOTICES", Kind: bundle.Paper, Data: notices})
-		}
-		if !has("NOTICES") && len(papers) == 2 {
-			b.warnings = append(b.warnings, "the licences of what is linked into the program are missing: make notices writes them to bin/NOTICES")
+		if !slices.ContainsFunc(members, func(m bundle.Member) bool { return m.Path == "NOTICES" }) {
+			switch notices, err := readNotices(b.program); {
+			case err != nil:
+				return nil, err
+			case notices == nil:
+				b.warnings = append(b.warnings, "the licences of what is linked into the program are missing: make notices writes them to bin/NOTICES")
+			default:
+				papers = append(papers, bundle.Source{Path: "NOTICES", Kind: bundle.Paper, Data: notices})
+			}
 		}
 		return papers, nil
 	}
