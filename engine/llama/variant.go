@@ -30,7 +30,12 @@ type Variant struct {
 	Score int    `json:"score"`           // ggml's: 0 is for another CPU, else the higher the better
 	Fault string `json:"fault,omitempty"` // why it must not be used, although the CPU says it could
 	File  string `json:"file"`
+	// untried: no process could be started to try it, which says nothing about it.
+	untried bool
 }
+
+// plain are the variants that every CPU of their kind runs.
+var plain = []string{"x64", "armv8.0_1"}
 
 const (
 	// proveVariable makes a process prove one variant and end (prove.go).
@@ -78,11 +83,29 @@ func chooseVariants(ctx context.Context, dir string, log *slog.Logger) ([]string
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		memory.write(variants)
+		if !slices.ContainsFunc(variants, func(v Variant) bool { return v.untried }) {
+			memory.write(variants)
+		}
 	}
+	works, err := usable(variants, dir, log)
 	chosen.Lock()
 	chosen.variants = variants
 	chosen.Unlock()
+	return works, err
+}
+
+// usable returns the files of the variants that may be loaded, best first. Where no process can be started
+// at all (an emulator that cannot start another program, a limit on processes), that is the plain variant.
+func usable(variants []Variant, dir string, log *slog.Logger) ([]string, error) {
+	if !slices.ContainsFunc(variants, func(v Variant) bool { return !v.untried }) {
+		for i, v := range variants {
+			if slices.Contains(plain, v.Name) {
+				log.Warn("no process can be started here to try CPU variants: the one that every CPU runs is used", "variant", v.Name, "reason", v.Fault)
+				variants[i].Score, variants[i].Fault = 1, ""
+				return []string{v.File}, nil
+			}
+		}
+	}
 	var works, faults []string
 	for _, v := range variants {
 		switch {
@@ -99,7 +122,7 @@ func chooseVariants(ctx context.Context, dir string, log *slog.Logger) ([]string
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("no CPU variant in %s works here (%s)", dir, strings.Join(faults, "; "))
 	}
-	return nil, fmt.Errorf("none of the CPU variants in %s is for this CPU; this program was built without the variant x64, which every CPU runs", dir)
+	return nil, fmt.Errorf("none of the CPU variants in %s is for this CPU; this program was built without a variant that every CPU runs (%s)", dir, strings.Join(plain, ", "))
 }
 
 func fileExists(path string) bool {
@@ -115,7 +138,7 @@ func proveAll(ctx context.Context, files []string) []Variant {
 		p, err := prove(ctx, file)
 		v.Score, v.Fault = p.Score, p.Fault
 		if err != nil {
-			v.Fault = err.Error()
+			v.Fault, v.untried = err.Error(), errors.Is(err, errNotStarted)
 		}
 		variants = append(variants, v)
 	}
@@ -143,11 +166,14 @@ func lastSignal(stderr []byte) string {
 	return ""
 }
 
+// errNotStarted: a process in which a variant could be tried did not come about.
+var errNotStarted = errors.New("no process to try it in")
+
 // prove runs this program once more, to try one variant.
 func prove(ctx context.Context, file string) (proof, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return proof{}, err
+		return proof{}, fmt.Errorf("%w: %w", errNotStarted, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, proveTimeout)
 	defer cancel()
@@ -155,6 +181,9 @@ func prove(ctx context.Context, file string) (proof, error) {
 	child.Env = append(os.Environ(), proveVariable+"="+file)
 	out, err := child.Output()
 	var p proof
+	if child.ProcessState == nil && err != nil {
+		return p, fmt.Errorf("%w: %w", errNotStarted, err)
+	}
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		return p, fmt.Errorf("the process that tried it ended: %w%s", exit, lastSignal(exit.Stderr))
 	}
