@@ -6,7 +6,9 @@
 # Build arguments, all with defaults; offline, name images that your registry has:
 #   BASE          what the image is made on: Debian 12, Ubuntu 22.04, RHEL 9 or newer, with libstdc++
 #   BUILDER       what builds the program: Debian 12 with Go
-#   TREE          "built" builds it; "given" takes bin/tree, which `make tree` made before
+#   TREE          "built" builds it, for another kind of machine with a cross compiler (docker buildx build --platform
+#                 linux/arm64); "given" takes what `make tree` made before
+#   GIVEN         where that is, below this folder
 #   VERSION       stamped into the program and the label
 #   DOCS_INDEX    documentation index to bake in: a folder below this one, made by aigw docs index
 #   AIGW_CPU_VARIANTS, AIGW_JOBS   see third_party/README.md
@@ -15,21 +17,24 @@
 ARG BASE=debian:bookworm-slim
 ARG BUILDER=golang:1.26-bookworm
 ARG TREE=built
+ARG GIVEN=bin/tree
 ARG DOCS_INDEX=
 
-FROM ${BUILDER} AS builder
+FROM --platform=$BUILDPLATFORM ${BUILDER} AS builder
+ARG TARGETARCH
 ARG VERSION=dev
 ARG AIGW_CPU_VARIANTS=
 ARG AIGW_JOBS=
 WORKDIR /src
 COPY . .
-RUN AIGW_CACHE=/cache VERSION=${VERSION} deploy/tree.sh /tree
+RUN AIGW_CACHE=/cache AIGW_ARCH=${TARGETARCH} VERSION=${VERSION} deploy/tree.sh /tree
 
 FROM scratch AS tree-built
 COPY --from=builder /tree/ /
 
 FROM scratch AS tree-given
-COPY bin/tree/ /
+ARG GIVEN
+COPY ${GIVEN}/ /
 
 FROM tree-${TREE} AS tree
 

@@ -12,6 +12,11 @@ LISTEN ?= 127.0.0.1:5052
 
 # The version is stamped here, so Go needs no git, which may refuse another user's clone.
 go_build = CGO_ENABLED=1 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+# For another kind of machine packages are made with ARCH=arm64 or ARCH=amd64, of a tree with a name of its own.
+tree := bin/tree$(if $(ARCH),-$(ARCH))
+ifneq ($(ARCH),)
+export AIGW_ARCH := $(ARCH)
+endif
 tags = $(if $(filter 1,$(AIGW_CUDA)),-tags cuda)
 # A CUDA toolkit outside /usr/local/cuda has to be named to the linker as well.
 ifneq ($(CUDA_HOME),)
@@ -36,7 +41,7 @@ run: build ## build all, fetch a small model (or MODEL=FILE), serve it on LISTEN
 	.ci/readme completion | sed 's/127\.0\.0\.1:5052/$(LISTEN)/' >&2
 	say ""
 	# What steers only the build is no setting of the gateway, which warns of names it does not know.
-	unset AIGW_CACHE AIGW_CUDA AIGW_CUDA_ARCH AIGW_AMX AIGW_CPU_VARIANTS AIGW_JOBS
+	unset AIGW_CACHE AIGW_ARCH AIGW_CUDA AIGW_CUDA_ARCH AIGW_AMX AIGW_CPU_VARIANTS AIGW_JOBS
 	exec bin/aigw run --model "$$model" --listen '$(LISTEN)'
 
 .PHONY: build
@@ -93,12 +98,12 @@ bench-docs: llama ## documentation search: ranking, time, memory, size (DOCS_PAG
 ##@ Packages
 
 .PHONY: tree
-tree: ready ## what a release holds, for any CPU of this kind, as bin/tree (AIGW_CPU_VARIANTS="sse42 haswell")
-	@VERSION='$(VERSION)' deploy/tree.sh bin/tree
+tree: ready ## what a release holds, for any CPU of this kind, as bin/tree (ARCH=arm64: bin/tree-arm64; AIGW_CPU_VARIANTS="sse42 haswell")
+	@VERSION='$(VERSION)' deploy/tree.sh $(tree)
 
 .PHONY: dist
-dist: tree ## the release as an archive with the same bytes every time, into bin/
-	@deploy/dist.sh bin/tree bin
+dist: tree ## the release as an archive with the same bytes every time, into bin/ (ARCH=arm64)
+	@deploy/dist.sh $(tree) bin
 
 # A toolkit of one's own is named by CUDA_HOME. The libraries of CUDA's run time come from where it runs.
 .PHONY: cuda
@@ -112,8 +117,13 @@ cuda-check: ready ## configure the CUDA back end with that toolkit and compile f
 	@third_party/cuda/check.sh
 
 .PHONY: deb
-deb: tree ## the release as a Debian package, into bin/
-	@deploy/deb.sh bin/tree bin
+deb: tree ## the release as a Debian package, into bin/ (ARCH=arm64)
+	@deploy/deb.sh $(tree) bin
+
+# As root; offline, name what your registry has: IMAGE_ARGS="--build-arg BASE=registry.example.com/debian:bookworm-slim".
+.PHONY: image
+image: tree ## the release as a container image under all tags that people look for (IMAGE=registry.example.com/model-gateway, ARCH=arm64)
+	@deploy/image.sh $(tree) '$(or $(IMAGE),aigw)' $(IMAGE_ARGS)
 
 .PHONY: dist-test
 dist-test: ## bin/tree packed twice: the same bytes, and what comes out runs
@@ -180,7 +190,7 @@ clean: ## delete what was built in this folder (not the cache)
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # A recipe is one script: its variables live from line to line.
 .ONESHELL:

@@ -5,14 +5,20 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . third_party/tools.sh
-need objdump=binutils
+. third_party/target.sh
 tree=$(realpath "${1:?usage: dist.sh TREE FOLDER}")
 out=${2:?usage: dist.sh TREE FOLDER}
-version=$("$tree/bin/aigw" version | awk 'NR == 1 { print $2 }')
-name=aigw-$version-linux-$(go env GOARCH)
+[ -f "$tree/VERSION" ] || die "$tree is no tree of a release; make tree makes it"
+version=$(<"$tree/VERSION")
+target "$(arch_of "$tree/bin/aigw")"
+need_target objdump
+name=aigw-$version-linux-$AIGW_ARCH
 
-# RHEL 9, Ubuntu 22.04 and Debian 12 have 2.34 or later; a release that needs more is none for them.
-glibc=$(objdump -T "$tree"/bin/* "$tree"/lib/* | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
+# RHEL 9, Ubuntu 22.04 and Debian 12 have 2.34 or later; a release that needs more is none for them. RHEL 8 has 2.28, and
+# no compiler of Debian's can build for it. `zig c++ -target x86_64-linux-gnu.2.28` (tried: PyPI's ziglang 0.17.1) can, but
+# puts a C++ library of its own into each shared library, and an exception that leaves one loses its type: what llama.cpp
+# throws would reach the binding without its text.
+glibc=$("${cross}objdump" -T "$tree"/bin/* "$tree"/lib/* | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
 [ "$(printf '%s\nGLIBC_2.34\n' "$glibc" | sort -V | tail -n 1)" = GLIBC_2.34 ] || die "the release needs $glibc"
 say "needs glibc ${glibc#GLIBC_} or later"
 

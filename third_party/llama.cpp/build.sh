@@ -11,6 +11,7 @@
 # AIGW_CUDA_ARCH=LIST  CUDA architectures, for example 90 (default: this machine's, or ggml's list for "dl")
 # AIGW_AMX=1           lets ggml use AMX. Off by default: some virtual machines advertise AMX and
 #                      fault on it, which kills the process inside ggml_backend_amx_mul_mat.
+# AIGW_ARCH=amd64|arm64  "dl" only: for another kind of machine than this one, with Debian's cross compilers
 # AIGW_CPU_VARIANTS=L  "dl" only: names of CPU variants, for example "sse42 haswell" (default: all)
 # AIGW_JOBS=N          parallel compilers (default: all cores)
 # LLAMA_CPP_SRC=DIR    sources of your own
@@ -21,6 +22,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 . "$here/../tools.sh"
+. "$here/../target.sh"
 . "$here/pin.env"
 
 what=${1:-static}
@@ -29,7 +31,8 @@ static | dl) flavour=$what ;;
 peers) flavour=static ;;
 *) die "usage: build.sh static|dl|peers" ;;
 esac
-machine=$(uname -m)
+[ "$flavour" = dl ] || [ -z "$cross" ] ||
+	die "AIGW_ARCH=$AIGW_ARCH: \"$what\" is tuned to this machine; for another one build \"dl\", or make tree ARCH=$AIGW_ARCH"
 no_amx=
 [ "$machine" != x86_64 ] || [ "${AIGW_AMX:-0}" = 1 ] || no_amx="-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
 
@@ -50,9 +53,11 @@ if [ "$flavour" = static ]; then
 else
 	flags+=(-DBUILD_SHARED_LIBS=ON -DGGML_BACKEND_DL=ON -DGGML_NATIVE=OFF -DGGML_CPU_ALL_VARIANTS=ON
 		-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON "-DCMAKE_INSTALL_RPATH=\$ORIGIN")
+	[ -z "$cross" ] || flags+=(-DCMAKE_SYSTEM_NAME=Linux "-DCMAKE_SYSTEM_PROCESSOR=$machine" "-DCMAKE_C_COMPILER=${cross}gcc" "-DCMAKE_CXX_COMPILER=${cross}g++")
 	tuned_to="$machine ${AIGW_CPU_VARIANTS:-all}"
 fi
 if [ "${AIGW_CUDA:-0}" = 1 ]; then
+	[ -z "$cross" ] || die "AIGW_CUDA=1 builds only for the kind of machine that builds; there is no CUDA toolkit for $AIGW_ARCH here"
 	nvcc=$(command -v nvcc || ls "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" 2>/dev/null || true)
 	[ -n "$nvcc" ] ||
 		die "AIGW_CUDA=1 needs the CUDA toolkit: no nvcc in PATH or ${CUDA_HOME:-/usr/local/cuda}/bin. Install it, set CUDA_HOME, or build without AIGW_CUDA for the CPU"
@@ -65,7 +70,8 @@ if [ "${AIGW_CUDA:-0}" = 1 ]; then
 	[ -z "${AIGW_CUDA_ARCH:-}" ] || flags+=("-DCMAKE_CUDA_ARCHITECTURES=$AIGW_CUDA_ARCH")
 fi
 
-need g++=g++ flock=util-linux
+need_target g++
+need flock=util-linux
 # Sources of one's own may change without a commit: names, sizes and times stand for them then.
 if [ -n "${LLAMA_CPP_SRC:-}" ]; then
 	src=$("$here/fetch.sh")
@@ -74,7 +80,7 @@ else
 	source_id=$LLAMA_COMMIT
 fi
 key=$({
-	printf '%s\n' "$source_id" "${flags[@]}" "$tuned_to" "$(g++ --version | head -n1)"
+	printf '%s\n' "$source_id" "${flags[@]}" "$tuned_to" "$("${cross}g++" --version | head -n1)"
 	cat "$here/build.sh" "$here/variants.cmake" "$here"/patches/*.patch
 } | sha256sum | cut -c1-12)
 dir=$AIGW_CACHE/llama.cpp/$flavour-$key
@@ -109,6 +115,8 @@ cpu_variants() {
 	has=$(sed -n 's/^GGML_AVAILABLE_BACKENDS:INTERNAL=//p' "$dir/build/CMakeCache.txt" | tr ';' '\n' | sed -n 's/^ggml-cpu-//p')
 	[ -n "$has" ] || die "ggml configured no CPU variants; see $dir/configure.log"
 	[ -z "$no_amx" ] || has=$(grep -vx sapphirerapids <<<"$has")
+	# GCC 12 cannot compile SME, which these two variants have.
+	[ "$machine" != aarch64 ] || "${cross}g++" -march=armv9.2-a+sme -x c++ -E - </dev/null >/dev/null 2>&1 || has=$(grep -v '^armv9\.2' <<<"$has")
 	for name in ${AIGW_CPU_VARIANTS:-$has}; do
 		grep -qx -- "$name" <<<"$has" || die "AIGW_CPU_VARIANTS: no variant $name here; there are: ${has//$'\n'/ }"
 		echo "ggml-cpu-$name"

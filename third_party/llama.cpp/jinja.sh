@@ -9,6 +9,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 . "$here/../tools.sh"
+. "$here/../target.sh"
 . "$here/pin.env"
 
 flavour=${1:-static}
@@ -16,7 +17,7 @@ case $flavour in static | dl) ;; *) die "usage: jinja.sh static|dl" ;; esac
 # The number at the end of what makes the key grows with every change of what is built here.
 dir=$(readlink -f "$here/out/$flavour") || die "there is no $flavour build of llama.cpp; run build.sh $flavour first"
 flags=(-std=c++17 -O2 -fPIC -DNDEBUG)
-key=$({ printf '%s\n' "$LLAMA_COMMIT" "${flags[@]}" "$(g++ --version | head -n1)" 1; } | sha256sum | cut -c1-12)
+key=$({ printf '%s\n' "$LLAMA_COMMIT" "${flags[@]}" "$("${cross}g++" --version | head -n1)" 1; } | sha256sum | cut -c1-12)
 lock "$dir/.lock"
 
 # patched FILE LINE-PATTERN REPLACEMENT: the file with that one line changed.
@@ -26,7 +27,7 @@ patched() {
 }
 
 if [ ! -f "$dir/lib/libaigw-jinja.a" ] || [ "$(cat "$dir/.jinja" 2>/dev/null)" != "$key" ]; then
-	need g++=g++ ar=binutils
+	need_target g++ ar
 	src=$("$here/fetch.sh")
 	started=$SECONDS
 	rm -rf "$dir/jinja"
@@ -46,9 +47,9 @@ if [ ! -f "$dir/lib/libaigw-jinja.a" ] || [ "$(cat "$dir/.jinja" 2>/dev/null)" !
 	# shellcheck disable=SC2016 # $0 and $1 are the inner shell's
 	for file in jinja/lexer jinja/parser jinja/runtime jinja/value jinja/string jinja/caps unicode json; do
 		echo "$dir/jinja/$file.cpp" "$dir/jinja/$(basename "$file").o"
-	done | xargs -P "${AIGW_JOBS:-$(nproc)}" -n 2 sh -c 'exec g++ '"${flags[*]}"' -w -I'"$dir/jinja"' -I'"$src/vendor"' -I'"$dir/include"' -c "$0" -o "$1"' \
+	done | xargs -P "${AIGW_JOBS:-$(nproc)}" -n 2 sh -c 'exec '"${cross}g++ ${flags[*]}"' -w -I'"$dir/jinja"' -I'"$src/vendor"' -I'"$dir/include"' -c "$0" -o "$1"' \
 		>"$dir/jinja.log" 2>&1 || { tail -n 25 "$dir/jinja.log" >&2; die "llama.cpp's template engine did not build; see $dir/jinja.log"; }
-	ar rcs "$dir/lib/libaigw-jinja.a" "$dir"/jinja/*.o
+	"${cross}ar" rcs "$dir/lib/libaigw-jinja.a" "$dir"/jinja/*.o
 	rm -rf "$dir/include/jinja" && mkdir -p "$dir/include/jinja"
 	cp "$src"/common/jinja/*.h "$dir/include/jinja/"
 	rm -rf "$dir/jinja"
