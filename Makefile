@@ -145,6 +145,10 @@ offline-test: model ## docs/offline.md from the key to a suggestion, on a bare D
 baseline-test: model ## bin/tree on an emulated x86-64 CPU without AVX
 	@.ci/baseline-test
 
+.PHONY: arm64-test
+arm64-test: model ## bin/tree-arm64 (make tree ARCH=arm64) on an emulated ARM CPU: chooses a variant, completes, packs
+	@.ci/arm64-test
+
 .PHONY: helm-test
 helm-test: ## the Helm chart: golden files, strict types, lint, schema
 	@.ci/helm-test
