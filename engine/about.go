@@ -17,6 +17,8 @@ type Info struct {
 	Devices     []Device `json:"devices"`
 	// CPUVariants are those of a build with plug-ins, best first; the first without a fault is in use.
 	CPUVariants []llama.Variant `json:"cpu_variants,omitempty"`
+	// Unloadable are plug-ins beside the program that cannot be loaded here.
+	Unloadable []llama.Unloadable `json:"unloadable,omitempty"`
 }
 
 // Device is something that computes.
@@ -36,7 +38,7 @@ func About() (Info, error) {
 	b := llama.Info()
 	info := Info{
 		Llama: b.LlamaVersion, GGML: b.GGMLVersion, Linkage: b.Linkage, CUDA: b.CUDA,
-		Backends: b.Backends, CPUFeatures: b.CPUFeatures, Devices: []Device{}, CPUVariants: llama.Variants(),
+		Backends: b.Backends, CPUFeatures: b.CPUFeatures, Devices: []Device{}, CPUVariants: llama.Variants(), Unloadable: b.Unloadable,
 	}
 	for _, d := range b.Devices {
 		info.Devices = append(info.Devices, Device{d.Name, d.Description, d.Type.String(), d.FreeBytes, d.TotalBytes})

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"aigw/engine/llama"
 )
 
 // tree writes files below a folder and returns it.
@@ -57,6 +59,18 @@ func TestAvailable(t *testing.T) {
 	}
 	if got, err := Available(); err != nil || got.Bytes == 0 {
 		t.Errorf("this machine: %+v, %v", got, err)
+	}
+}
+
+func TestWhyAPluginCannotBeLoaded(t *testing.T) {
+	for reason, want := range map[string]string{
+		"libcudart.so.13: cannot open shared object file: No such file or directory": "needs libcudart.so.13, which is not on this machine: install CUDA's run-time libraries",
+		"libcuda.so.1: cannot open shared object file: No such file or directory":    "needs libcuda.so.1, which the NVIDIA driver brings",
+		"/opt/aigw/lib/libggml-cuda.so: file too short":                              "libggml-cuda.so cannot be loaded: /opt/aigw/lib/libggml-cuda.so: file too short",
+	} {
+		if got := whyUnloadable(llama.Unloadable{File: "libggml-cuda.so", Reason: reason}); !strings.Contains(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 

@@ -21,12 +21,37 @@ func HasGPU() bool {
 	return false
 }
 
+// BuiltForGPU reports whether this program has a back end for GPUs, whether or not it can be loaded here.
+func BuiltForGPU() bool {
+	b := llama.Info()
+	return b.CUDA || len(b.Unloadable) > 0
+}
+
 // WhyNoGPU says why there is none, and what to do about it.
 func WhyNoGPU() string {
-	if !llama.Info().CUDA {
-		return "this program was built for the CPU alone; use the CUDA build (make build AIGW_CUDA=1)"
+	b := llama.Info()
+	switch {
+	case b.CUDA:
+		return whyNoGPU("/")
+	case len(b.Unloadable) > 0:
+		return whyUnloadable(b.Unloadable[0])
 	}
-	return whyNoGPU("/")
+	return "this program was built for the CPU alone; use the CUDA build (make build AIGW_CUDA=1)"
+}
+
+// missingLibrary is how the dynamic linker names a library that it does not find.
+var missingLibrary = regexp.MustCompile(`(lib\S+\.so\S*): cannot open shared object file`)
+
+// whyUnloadable says what a plug-in lacks. The driver brings libcuda; the others are CUDA's run time.
+func whyUnloadable(u llama.Unloadable) string {
+	m := missingLibrary.FindStringSubmatch(u.Reason)
+	switch {
+	case m == nil:
+		return fmt.Sprintf("%s cannot be loaded: %s", u.File, u.Reason)
+	case strings.HasPrefix(m[1], "libcuda.so"):
+		return fmt.Sprintf("%s needs %s, which the NVIDIA driver brings: install the driver, or start the container with its GPUs (--gpus all)", u.File, m[1])
+	}
+	return fmt.Sprintf("%s needs %s, which is not on this machine: install CUDA's run-time libraries of that version, or name their folder in LD_LIBRARY_PATH", u.File, m[1])
 }
 
 var driverVersion = regexp.MustCompile(`Kernel Module.*?\s(\d+\.[\d.]+)`)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"hash/fnv"
-	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"aigw/engine/llama"
 	"aigw/engine/sched"
 	"aigw/internal/testmodel"
 	"aigw/models"
@@ -19,7 +19,7 @@ import (
 
 // The simulator of engine/sched stands for hundreds of people on hardware that is not here. Whether such a simulation can be
 // believed is asked of this machine: the same recorded mix is played to the real engine with the real model, and to the scheduler
-// with a clock that a cost model moves, whose three numbers are measured here. See docs/design.md.
+// with a clock that the steps of this machine move, as they are measured here. See docs/design.md.
 
 // mixed is a request of testdata/mix.jsonl.
 type mixed struct {
@@ -69,30 +69,82 @@ func (m mixed) class() Class {
 	return Completion
 }
 
-// stepCost is what a step takes in seconds: a + b*tokens + c*tokens*cells.
-type stepCost [3]float64
+// stepTable is what a step takes by the number of its tokens; those between two that were measured lie on a line. A token attends to the
+// cells of its own sequence and passes by all others, and what each of both kinds takes is measured, too: fused attention on a CPU
+// skips what is masked, and takes a cell in a fifth of the time from 64 tokens on.
+type stepTable []tableStep
 
-func (c stepCost) took(tokens, cells int) time.Duration {
-	n := float64(tokens)
-	return time.Duration((c[0] + c[1]*n + c[2]*n*float64(cells)) * float64(time.Second))
+type tableStep struct {
+	tokens     int
+	seconds    float64 // with no cell in use
+	own, other float64 // more for each cell of its own sequence, and for each other cell
 }
 
-// measureCost fits the numbers to prompts of one batch and to decoding, alone, at two depths.
-func measureCost(t *testing.T, e *Engine) stepCost {
-	t.Helper()
-	var rows [][3]float64
-	var seconds []float64
-	for round := range 3 {
-		for _, n := range []int{48, 160, 384} {
-			r := ask(t, e, named(string(rune('a'+round))+"x"+string(rune('0'+n%10)), n, e.Vocabulary().Size()), 24, Completion)
-			if round == 0 {
-				continue // the first of a kind takes longer
-			}
-			rows = append(rows, [3]float64{1, float64(n), float64(n * n)}, [3]float64{1, 1, float64(n + 12)})
-			seconds = append(seconds, r.Prefill.Seconds(), r.Decode.Seconds()/float64(r.OutputTokens-1))
-		}
+// took is what a step of tokens at these positions of their sequences takes while that many cells are in use.
+func (t stepTable) took(positions []int32, cells int) time.Duration {
+	n := len(positions)
+	i := 1
+	for i < len(t)-1 && t[i].tokens < n {
+		i++
 	}
-	return leastSquares(rows, seconds)
+	low, high := t[i-1], t[i]
+	share := float64(n-low.tokens) / float64(high.tokens-low.tokens)
+	between := func(a, b float64) float64 { return a + share*(b-a) }
+	own := 0.0
+	for _, pos := range positions {
+		own += float64(pos) / float64(n)
+	}
+	seconds := between(low.seconds, high.seconds) + own*between(low.own, high.own) + max(0, float64(cells)-own)*between(low.other, high.other)
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// measureSteps measures steps of one to a whole batch of tokens, on a context like e's: with an empty cache, behind a long text, and
+// beside one.
+func measureSteps(t *testing.T, e *Engine) stepTable {
+	t.Helper()
+	c, err := e.model.NewContext(e.set.context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	p := &probe{ctx: t.Context(), end: time.Now().Add(time.Hour), fillTime: time.Hour, Context: c, rows: 4, next: map[llama.SeqID]llama.Pos{}}
+	sizes := []int{1, 2, 4, 8, 16, 32, 63, 64, 128, 256, c.BatchSize()}
+	measure := func(depth int) (seconds []float64) {
+		for _, n := range sizes {
+			var times []time.Duration
+			for range 3 {
+				if depth > 0 {
+					if err := p.Step(&llama.Step{Ops: []llama.SeqOp{{Kind: llama.OpCopy, Seq: 0, Dst: 1, To: -1}}}); err != nil {
+						t.Fatal(err)
+					}
+					p.next[1] = llama.Pos(depth)
+				}
+				took, err := p.run(n, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				times = append(times, took)
+			}
+			seconds = append(seconds, middle(times, 0.5).Seconds())
+		}
+		return seconds
+	}
+	if _, err := p.run(sizes[len(sizes)-1], 1); err != nil { // the first one touches all weights
+		t.Fatal(err)
+	}
+	empty := measure(0)
+	depth, err := p.fill(1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	beside, behind := measure(0), measure(depth)
+	var table stepTable
+	for i, n := range sizes {
+		own, other := max(0, behind[i]-empty[i])/float64(depth), max(0, beside[i]-empty[i])/float64(depth)
+		// With an empty cache tokens attend to those before them in the step, on average to half of it.
+		table = append(table, tableStep{n, max(0, empty[i]-own*float64(n-1)/2), own, other})
+	}
+	return table
 }
 
 func ask(t *testing.T, e *Engine, prompt []models.Token, most int, class Class) Result {
@@ -102,35 +154,6 @@ func ask(t *testing.T, e *Engine, prompt []models.Token, most int, class Class) 
 		t.Error(err)
 	}
 	return r
-}
-
-// leastSquares solves for the numbers that fit best, each row weighed by its size so that short steps count as much as long ones.
-func leastSquares(rows [][3]float64, seconds []float64) (out stepCost) {
-	var m [3][4]float64
-	for k, row := range rows {
-		w := 1 / (seconds[k] * seconds[k])
-		for i := range 3 {
-			for j := range 3 {
-				m[i][j] += w * row[i] * row[j]
-			}
-			m[i][3] += w * row[i] * seconds[k]
-		}
-	}
-	for i := range 3 {
-		for k := range 3 {
-			if k == i || m[i][i] == 0 {
-				continue
-			}
-			f := m[k][i] / m[i][i]
-			for j := range 4 {
-				m[k][j] -= f * m[i][j]
-			}
-		}
-	}
-	for i := range out {
-		out[i] = max(0, m[i][3]/m[i][i])
-	}
-	return out
 }
 
 // play has the real engine answer the mix, and returns how long each answer took.
@@ -150,8 +173,8 @@ func play(t *testing.T, e *Engine, mix []mixed) []time.Duration {
 	return out
 }
 
-// simulate has the scheduler answer it, on a machine of that cost.
-func simulate(t *testing.T, cfg sched.Config, mix []mixed, cost stepCost, vocabulary int) []time.Duration {
+// simulate has the scheduler answer it, on that machine.
+func simulate(t *testing.T, cfg sched.Config, mix []mixed, on stepTable, vocabulary int) []time.Duration {
 	s, now := sched.New(cfg), time.Duration(0)
 	clock := func() time.Time { return time.Unix(0, 0).Add(now) }
 	out, got := make([]time.Duration, len(mix)), make([]int, len(mix))
@@ -173,7 +196,7 @@ func simulate(t *testing.T, cfg sched.Config, mix []mixed, cost stepCost, vocabu
 			continue
 		}
 		used, _ := s.Cells()
-		took := cost.took(len(plan.Tokens), used)
+		took := on.took(plan.Pos, used)
 		now += took
 		sampled := make([]int32, len(plan.Rows))
 		for i := range sampled {
@@ -198,27 +221,28 @@ func middle(all []time.Duration, q float64) time.Duration {
 	return slices.Sorted(slices.Values(all))[int(q*float64(len(all)-1))]
 }
 
-// The numbers of a cost model are found again.
-func TestTheCostOfStepsIsFitted(t *testing.T) {
-	want := stepCost{0.004, 0.002, 1e-6}
-	var rows [][3]float64
-	var seconds []float64
-	for _, n := range []int{1, 48, 160, 384} {
-		for _, cells := range []int{n, 500} {
-			rows = append(rows, [3]float64{1, float64(n), float64(n * cells)})
-			seconds = append(seconds, want.took(n, cells).Seconds())
-		}
-	}
-	got := leastSquares(rows, seconds)
-	for i := range got {
-		if math.Abs(got[i]/want[i]-1) > 0.01 {
-			t.Errorf("%v, want %v", got, want)
+// What was not measured lies between what was, and nobody is answered sooner than his tokens alone take.
+func TestTheSimulatorKeepsToItsMachine(t *testing.T) {
+	on := stepTable{{1, 0.010, 10e-6, 1e-6}, {64, 0.136, 64e-6, 64e-6}, {512, 1.032, 512e-6, 512e-6}}
+	for _, c := range []struct {
+		tokens, at, cells int
+		want              time.Duration
+	}{
+		{1, 0, 0, 10 * time.Millisecond},
+		{1, 1000, 1000, 20 * time.Millisecond},
+		{1, 1000, 3000, 22 * time.Millisecond},
+		{64, 1000, 1000, 200 * time.Millisecond},
+		{288, 0, 0, 584 * time.Millisecond},
+		{288, 0, 1000, 872 * time.Millisecond},
+	} {
+		if got := on.took(slices.Repeat([]int32{int32(c.at)}, c.tokens), c.cells); (got - c.want).Abs() > time.Microsecond {
+			t.Errorf("%d tokens at %d of %d cells take %s, want %s", c.tokens, c.at, c.cells, got, c.want)
 		}
 	}
 	mix := readMix(t)
-	all := simulate(t, sched.Config{Cells: 4096, Rows: 4, BatchTokens: 512, SliceTokens: 16, Queue: 64, Reuse: true}, mix, want, 30_000)
+	all := simulate(t, sched.Config{Cells: 4096, Rows: 4, BatchTokens: 512, SliceTokens: 16, Queue: 64, Reuse: true}, mix, on, 30_000)
 	for i, took := range all {
-		if least := want.took(1, 200) * time.Duration(mix[i].Answer); took < least {
+		if least := on.took([]int32{200}, 200) * time.Duration(mix[i].Answer); took < least {
 			t.Errorf("request %d took %s, and %d tokens alone take %s", i, took, mix[i].Answer, least)
 		}
 	}
@@ -235,11 +259,13 @@ func TestTheSimulatorPredictsThisMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	cost := measureCost(t, e)
+	on := measureSteps(t, e)
 	mix := readMix(t)
 	measured := play(t, e, mix)
-	simulated := simulate(t, e.set.sched, mix, cost, e.Vocabulary().Size())
-	t.Logf("a step takes %.2f ms + %.3f ms a token + %.3f us a token and cell", 1e3*cost[0], 1e3*cost[1], 1e6*cost[2])
+	simulated := simulate(t, e.set.sched, mix, on, e.Vocabulary().Size())
+	for _, m := range on {
+		t.Logf("a step of %d tokens takes %.1f ms, %.2f ms more for each 1000 cells of its own, %.2f ms for each 1000 others", m.tokens, 1e3*m.seconds, 1e6*m.own, 1e6*m.other)
+	}
 	for _, q := range []float64{0.5, 0.95} {
 		a, b := middle(simulated, q), middle(measured, q)
 		t.Logf("%.0f of 100 within: simulated %s, measured %s, ratio %.2f", 100*q, a.Round(time.Millisecond), b.Round(time.Millisecond), a.Seconds()/b.Seconds())

@@ -58,6 +58,9 @@ func (p *patient) program(context.Context) doctor.Result {
 	for _, d := range info.Devices {
 		devices = append(devices, d.Description)
 	}
+	if engine.BuiltForGPU() && !engine.HasGPU() {
+		return doctor.Suspect("no GPU can be used, and the CPU computes: "+engine.WhyNoGPU(), "a GPU that this program can use", "do that, or use the program for the CPU")
+	}
 	return doctor.Fine("aigw %s, llama.cpp %s; devices: %s; CPU: %s", version, info.Llama, strings.Join(devices, ", "), strings.Join(info.CPUFeatures, " "))
 }
 

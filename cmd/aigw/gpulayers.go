@@ -40,8 +40,7 @@ func gpuLayers(c *cli.Context) int {
 // checkGPU says which device computes and, where a GPU could and does not, why; with --require-gpu
 // that is an error.
 func checkGPU(c *cli.Context, log *slog.Logger) error {
-	info, err := engine.About()
-	if err != nil {
+	if _, err := engine.About(); err != nil {
 		return err
 	}
 	required := c.Bool("require-gpu")
@@ -52,7 +51,7 @@ func checkGPU(c *cli.Context, log *slog.Logger) error {
 		return nil
 	case required:
 		return fmt.Errorf("no GPU can be used, and --require-gpu asks for one: %s", engine.WhyNoGPU())
-	case info.CUDA:
+	case engine.BuiltForGPU():
 		log.Warn("no GPU can be used; the CPU computes", "reason", engine.WhyNoGPU())
 	}
 	return nil

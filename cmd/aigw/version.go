@@ -38,6 +38,9 @@ func versionCommand() *cli.Command {
 			for _, v := range info.CPUVariants {
 				fmt.Fprintf(c.App.Writer, "CPU variant %s: %s\n", v.Name, variantState(v.Score, v.Fault))
 			}
+			for _, u := range info.Unloadable {
+				fmt.Fprintf(c.App.Writer, "back end %s: cannot be loaded: %s\n", u.File, u.Reason)
+			}
 			for _, d := range info.Devices {
 				fmt.Fprintf(c.App.Writer, "device %s: %s, %d MiB\n", d.Name, d.Description, d.TotalBytes>>20)
 			}

@@ -3,6 +3,8 @@ package llama
 // #include "shim.h"
 import "C"
 
+import "slices"
+
 // DeviceType is the kind of a device, numbered as enum ggml_backend_dev_type.
 type DeviceType int32
 
@@ -50,6 +52,14 @@ type BuildInfo struct {
 	Backends     []string // such as "CPU", "CUDA"
 	Devices      []Device
 	CPUFeatures  []string // those that the CPU back end was built for or chose, such as "AVX2"
+	// Unloadable are plug-ins that lie there and that the dynamic linker refuses, such as CUDA's without CUDA's libraries.
+	Unloadable []Unloadable
+}
+
+// Unloadable is a back end that cannot be loaded here.
+type Unloadable struct {
+	File   string `json:"file"`   // such as "libggml-cuda.so"
+	Reason string `json:"reason"` // the dynamic linker's words
 }
 
 // Info describes build and machine. Before Init a dynamic build has no back ends.
@@ -67,6 +77,9 @@ func Info() BuildInfo {
 	}
 	if dynamic {
 		b.Linkage = "dynamic"
+	}
+	if initState.done.Load() {
+		b.Unloadable = slices.Clone(unloadable)
 	}
 	for i := range C.aigw_backend_count() {
 		name := C.GoString(C.aigw_backend_name(i))

@@ -61,9 +61,11 @@ func loadBackends(dir string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	unloadable = nil
 	for _, file := range others {
 		if err := loadBackend(file); err != nil {
 			log.Warn("a back end cannot be used here; the CPU computes instead", "file", filepath.Base(file), "reason", err)
+			unloadable = append(unloadable, Unloadable{filepath.Base(file), err.Error()})
 		}
 	}
 	// ggml refuses a variant for another CPU. Under an emulator that can be the best one: what proved it ran
@@ -77,6 +79,9 @@ func loadBackends(dir string, log *slog.Logger) error {
 	}
 	return refused
 }
+
+// unloadable is written by Init alone, before it is done.
+var unloadable []Unloadable
 
 func loadBackend(file string) error {
 	cfile := C.CString(file)
