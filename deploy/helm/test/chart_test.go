@@ -39,6 +39,7 @@ var settings = map[string]string{
 	"host-path":    "gitlab.url=https://gitlab.example.com,models.hostPath=/srv/weights,nodeSelector.disk=nvme,extraArgs[0]=--parallel,extraArgs[1]=16",
 	"oci-volume":   "gitlab.url=https://gitlab.example.com,models.image=registry.example.com/weights:1,signingKey.existingSecret=own",
 	"cluster":      "gitlab.url=https://gitlab.example.com,models.existingClaim=weights,autoscaling.enabled=true,podDisruptionBudget.enabled=true,networkPolicy.enabled=true,networkPolicy.egressTo[0].ipBlock.cidr=192.0.2.1/32,serviceMonitor.enabled=true",
+	"replicas":     "gitlab.url=https://gitlab.example.com,models.existingClaim=weights,replicaCount=3,ingress.enabled=true,ingress.hosts[0].host=ai.example.com,ingress.hosts[0].paths[0].path=/",
 	"certificates": "gitlab.url=https://gitlab.example.com,volumes[0].name=ca,volumes[0].secret.secretName=ca,volumeMounts[0].name=ca,volumeMounts[0].mountPath=/etc/ssl/certs/ca.pem,volumeMounts[0].subPath=ca.pem,extraEnvironmentVariables[0].name=SSL_CERT_FILE,extraEnvironmentVariables[0].value=/etc/ssl/certs/ca.pem",
 }
 
@@ -179,6 +180,37 @@ func TestStartFitsTheDocumentedTimeout(t *testing.T) {
 		return
 	}
 	t.Error("no deployment")
+}
+
+// Users are sent to one of several replicas by both controllers, unless that is switched off, and by what the
+// administrator names.
+func TestUserAffinity(t *testing.T) {
+	const (
+		community, organisation = "nginx.ingress.kubernetes.io/upstream-hash-by", "nginx.org/lb-method"
+		header                  = "$http_x_gitlab_global_user_id"
+	)
+	for _, test := range []struct{ set, community, organisation string }{
+		{"", header, "hash " + header + " consistent"},
+		{",ingress.userAffinity=false", "", ""},
+		{`,ingress.annotations.nginx\.ingress\.kubernetes\.io/upstream-hash-by=$caller`, "$caller", "hash " + header + " consistent"},
+	} {
+		files, err := render(t, settings["replicas"]+test.set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := false
+		for _, m := range manifests(t, files) {
+			if i, ok := decode(t, m).(*networkingv1.Ingress); ok {
+				found = true
+				if got := i.Annotations; got[community] != test.community || got[organisation] != test.organisation {
+					t.Errorf("%s: %v", test.set, got)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s: no ingress", test.set)
+		}
+	}
 }
 
 func TestLint(t *testing.T) {
