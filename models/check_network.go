@@ -76,6 +76,12 @@ func (n network) checkExperts() error {
 	if used > experts && !n.singleExpert(experts) || experts > 0 && used == 0 {
 		return refusef(n.key("expert_used_count"), doConvertAgain, "is %d of %d experts", used, experts)
 	}
+	// Conversions up to April 2024, of Mixtral 8x7B above all. llama.cpp v0.5.0 would only miss a tensor of another name.
+	if name := "blk.0.ffn_gate.0.weight"; experts > 0 {
+		if _, old := n.f.Tensor(name); old {
+			return refusef(name, doConvertAgain, "is one expert by itself, as llama.cpp wrote mixtures until April 2024 and no longer reads them")
+		}
+	}
 	groups, chosen := n.number("expert_group_count", 0), n.number("expert_group_used_count", 0)
 	if groups > 0 && groups >= experts || groups > 1 && (experts%groups != 0 || chosen == 0 || chosen >= groups) {
 		return refusef(n.key("expert_group_count"), doConvertAgain, "is %d groups, of which %d are used, for %d experts", groups, chosen, experts)

@@ -97,6 +97,7 @@ func TestCheckRefuses(t *testing.T) {
 		{"no expert used", model(spm()).Set("llama.expert_count", uint32(8)), "llama.expert_used_count is 0 of 8 experts"},
 		{"more experts used", model(spm()).Set("llama.expert_count", uint32(8)).Set("llama.expert_used_count", []int32{2, 9}), "llama.expert_used_count is 9 of 8 experts"},
 		{"experts for other layers", model(spm()).Set("llama.expert_count", uint32(8)).Set("llama.expert_used_count", []int32{2}), "llama.expert_used_count has 1 entries for 2 layers"},
+		{"experts one by one", model(spm()).Set("llama.expert_count", uint32(8)).Set("llama.expert_used_count", uint32(2)).Tensor("blk.0.ffn_gate.0.weight", gguf.F32, nil, 8, 8), "blk.0.ffn_gate.0.weight is one expert by itself"},
 		{"expert groups", model(spm()).Set("llama.expert_count", uint32(8)).Set("llama.expert_used_count", uint32(2)).Set("llama.expert_group_count", uint32(3)), "is 3 groups, of which 0 are used, for 8 experts"},
 		{"rope scaling", model(spm()).Set("llama.rope.scaling.type", "rubber"), `llama.rope.scaling.type is "rubber"`},
 		{"rows", model(spm()).Set("tokenizer.ggml.tokens", spm().Pieces[:263]), "token_embd.weight has 264 rows for the 263 pieces"},
