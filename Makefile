@@ -153,6 +153,14 @@ arm64-test: model ## bin/tree-arm64 (make tree ARCH=arm64) on an emulated ARM CP
 helm-test: ## the Helm chart: golden files, strict types, lint, schema
 	@.ci/helm-test
 
+.PHONY: affinity-test
+affinity-test: llama model ## three gateways behind nginx with the chart's directive reuse prompts as one does: two minutes
+	@.ci/affinity-test
+
+.PHONY: model-server-test
+model-server-test: llama model ## models at llama.cpp's own server answer as the same files do in process
+	@.ci/model-server-test
+
 ##@ Parts
 
 # What every bundle begins with, and aigw therefore carries: static, without cgo.

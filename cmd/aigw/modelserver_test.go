@@ -2,11 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"io"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -117,40 +113,5 @@ func TestMistakesWithModelServers(t *testing.T) {
 	}
 	if code, _, stderr := call(t, "complete", "--model", "m=https://vllm.example.test/v1", "main_test.go:1"); code == 0 || !strings.Contains(stderr, "aigw run only") {
 		t.Errorf("code %d, %s", code, stderr)
-	}
-}
-
-// The same with llama-server on the far side, where AIGW_TEST_LLAMA_SERVER names one (make bench builds it).
-func TestAModelAtLlamaServer(t *testing.T) {
-	program := os.Getenv("AIGW_TEST_LLAMA_SERVER")
-	if program == "" {
-		t.Skip("AIGW_TEST_LLAMA_SERVER names no llama-server")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(address)
-	cmd := exec.CommandContext(t.Context(), program, "-m", testmodel.Path(t), "--host", "127.0.0.1", "--port", port, "-c", "2048", "-t", "2", "--api-key", "sesame")
-	cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Wait() })
-	// Laid out here, and there, where the file's template adds a system text of its own.
-	for family, says := range map[string]string{"smollm2": "France", "generic": ""} {
-		near := start(t, "--model", "smol=http://"+address+"/v1", "--family", family, "--model-key-file", write(t, "key.txt", "sesame"), "--openai-insecure", "--ctx", "2048", "--completion-time", "0", "--inference-timeout", "10m")
-		near.wait("ready", func() bool { return near.get("/monitoring/ready") == http.StatusOK })
-		var answer openAIAnswer
-		near.ask("/v1/chat/completions", `{"messages":[{"role":"user","content":"What is the capital of France?"}],"temperature":0,"max_tokens":12}`, &answer)
-		if len(answer.Choices) != 1 || answer.Choices[0].Message.Content == "" || !strings.Contains(answer.Choices[0].Message.Content, says) || answer.Usage.PromptTokens == 0 {
-			t.Errorf("%s: %+v", family, answer)
-		}
-		if got := near.complete(codeAbove); got.status != http.StatusOK || choiceText(t, got.text) == "" {
-			t.Errorf("%s: %d %s", family, got.status, got.text)
-		}
-		near.end()
 	}
 }
