@@ -63,7 +63,7 @@ func (c *chat) Chat(messages []Message, o ChatOptions) (Prompt, error) {
 		switch m.Role {
 		case System, User, Assistant:
 		default:
-			return Prompt{}, fmt.Errorf("message %d has the role %q; roles are system, user and assistant", i, clip(m.Role))
+			return Prompt{}, fmt.Errorf("message %d has the role %q; roles are system, user and assistant", i, Clip(m.Role))
 		}
 		clean[i] = Message{Role: m.Role, Content: valid(m.Content)}
 	}

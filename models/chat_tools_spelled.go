@@ -18,7 +18,7 @@ func (c *chat) ChatTools(messages []Message, tools []Tool, o ChatOptions) (Promp
 		switch m.Role {
 		case System, User, Assistant, ToolRole:
 		default:
-			return Prompt{}, fmt.Errorf("message %d has the role %q; roles are system, user, assistant and tool", i, clip(m.Role))
+			return Prompt{}, fmt.Errorf("message %d has the role %q; roles are system, user, assistant and tool", i, Clip(m.Role))
 		}
 		clean[i] = m
 		clean[i].Content = valid(m.Content)

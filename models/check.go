@@ -54,7 +54,7 @@ func checkPurpose(f *gguf.File) error {
 	case notGenerative[arch] != "":
 		return refusef(key, "give a model that writes text", "is %q: %s", arch, notGenerative[arch])
 	case !architectures[arch]:
-		return refusef(key, doUpdate, "is %q, which is unknown", clip(arch))
+		return refusef(key, doUpdate, "is %q, which is unknown", Clip(arch))
 	}
 	if causal, ok := f.Bool(arch + ".attention.causal"); ok && !causal {
 		return refusef(arch+".attention.causal", "give a model that writes text", "is false: %s", embeds)
@@ -78,7 +78,7 @@ func checkVocabulary(f *gguf.File) error {
 	case "bert", "t5", "rwkv", "plamo2":
 		return nil
 	}
-	return refusef(keyTokenizer, doUpdate, "is %q, which is unknown", clip(v.kind))
+	return refusef(keyTokenizer, doUpdate, "is %q, which is unknown", Clip(v.kind))
 }
 
 // checkDuplicates finds two pieces with one text, on which llama_vocab::impl::load ends the
@@ -91,7 +91,7 @@ func (v *vocabulary) checkDuplicates() error {
 			text = fmt.Sprintf("[EMPTY_%d]", i)
 		}
 		if first, twice := seen[text]; twice {
-			return refusef(keyTokens, doConvertAgain, "has a duplicate token: %q has the ids %d and %d", clip(text), first, i)
+			return refusef(keyTokens, doConvertAgain, "has a duplicate token: %q has the ids %d and %d", Clip(text), first, i)
 		}
 		seen[text] = i
 	}
@@ -118,7 +118,7 @@ func (v *vocabulary) checkScores(f *gguf.File) error {
 	for i, s := range scores[:v.size()] {
 		score := float64(s)
 		if math.IsNaN(score) {
-			return refusef(keyScores, doConvertAgain, "has no number for piece %d (%q)", i, clip(v.piece(Token(i))))
+			return refusef(keyScores, doConvertAgain, "has no number for piece %d (%q)", i, Clip(v.piece(Token(i))))
 		}
 		if v.typeOf(Token(i)) == pieceNormal {
 			lowest, highest = min(lowest, score), max(highest, score)
@@ -134,7 +134,7 @@ func (v *vocabulary) checkScores(f *gguf.File) error {
 // does not know. A missing pre-tokenizer is repaired where the family is certain: see Recognise.
 func (v *vocabulary) checkMerges(f *gguf.File) error {
 	if v.kind != "gemma4" && v.pre != "" && !preTokenizers[v.pre] {
-		return refusef(keyPre, doUpdate, "is %q, which is unknown", clip(v.pre))
+		return refusef(keyPre, doUpdate, "is %q, which is unknown", Clip(v.pre))
 	}
 	array, ok := f.Array(keyMerges)
 	switch {
@@ -150,11 +150,5 @@ func (v *vocabulary) checkMerges(f *gguf.File) error {
 	return nil
 }
 
-// clip shortens a text of outside origin for a message.
-func clip(s string) string {
-	const limit = 80 // bytes
-	if len(s) > limit {
-		return s[:limit] + "..."
-	}
-	return s
-}
+// Clip shortens a text of outside origin for a message.
+func Clip(s string) string { return gguf.Clip(s) }

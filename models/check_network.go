@@ -122,7 +122,7 @@ func (n network) checkRope() error {
 	case !ok, kind == "none", kind == "linear", kind == "yarn", kind == "longrope":
 		return nil
 	default:
-		return refusef(key, doUpdate, "is %q, which is unknown", clip(kind))
+		return refusef(key, doUpdate, "is %q, which is unknown", Clip(kind))
 	}
 }
 

@@ -27,7 +27,7 @@ func (d *detective) checkFillInKeys() {
 	for _, k := range fillInKeys {
 		if id, ok := d.id(k.key); ok && id != want[k.part] && want[k.part] != noToken {
 			d.defect(Repaired, k.key, fmt.Sprintf("%d (%s) is used", want[k.part], d.v.piece(want[k.part])),
-				"is %s (%q)", d.show(k.key), clip(d.v.piece(id)))
+				"is %s (%q)", d.show(k.key), Clip(d.v.piece(id)))
 		}
 	}
 }
@@ -106,9 +106,9 @@ func (d *detective) checkEOS() {
 	}
 	switch piece := d.v.piece(eos); {
 	case d.r.Family == DeepSeekCoder && d.r.Role == Instruct && ok && piece != "<|EOT|>":
-		d.defect(Repaired, keyEOS, "<|EOT|> ends an answer too", "is %q in an instruct model", clip(piece))
+		d.defect(Repaired, keyEOS, "<|EOT|> ends an answer too", "is %q in an instruct model", Clip(piece))
 	case d.r.Family == Llama3 && d.r.Role == Instruct && ok && piece != "<|eot_id|>":
-		d.defect(Repaired, keyEOS, "<|eot_id|> ends an answer too", "is %q in an instruct model", clip(piece))
+		d.defect(Repaired, keyEOS, "<|eot_id|> ends an answer too", "is %q in an instruct model", Clip(piece))
 	}
 }
 

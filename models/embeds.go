@@ -17,7 +17,7 @@ func Embeds(f *gguf.File) bool {
 func CheckEmbeds(f *gguf.File) error {
 	arch, _ := f.Architecture()
 	if !Embeds(f) || !architectures[arch] {
-		return named(f, refusef("general.architecture", "give a model made for embeddings, or name this one with --model", "is %q: it computes no embeddings", clip(arch)))
+		return named(f, refusef("general.architecture", "give a model made for embeddings, or name this one with --model", "is %q: it computes no embeddings", Clip(arch)))
 	}
 	for _, check := range []func(*gguf.File) error{checkVocabulary, checkNetwork} {
 		if err := check(f); err != nil {

@@ -57,7 +57,7 @@ func (d *detective) deepSeek() (Family, string) {
 		return DeepSeekCoder, fmt.Sprintf("%s, %d pieces", pieces, d.v.size())
 	}
 	if n, ok := anyName(d.names, "coder"); ok && d.arch == "deepseek2" {
-		return DeepSeekCoderV2, fmt.Sprintf("%s, architecture deepseek2, %s is %q", pieces, n.source, clip(n.text))
+		return DeepSeekCoderV2, fmt.Sprintf("%s, architecture deepseek2, %s is %q", pieces, n.source, Clip(n.text))
 	}
 	return Generic, pieces + ", but neither DeepSeek Coder nor DeepSeek Coder V2"
 }
@@ -68,7 +68,7 @@ func (d *detective) qwen() (Family, string) {
 		return ChatML, pieces + ", architecture " + d.arch
 	}
 	if n, ok := anyName(d.names, "coder"); ok && d.arch == "qwen2" {
-		return QwenCoder, fmt.Sprintf("%s, architecture qwen2, %s is %q", pieces, n.source, clip(n.text))
+		return QwenCoder, fmt.Sprintf("%s, architecture qwen2, %s is %q", pieces, n.source, Clip(n.text))
 	}
 	d.noFIM = "general Qwen models have fill-in-the-middle tokens and were not trained on them; " +
 		"if this is Qwen2.5-Coder, set the family of this model to qwen2.5-coder (--family)"
@@ -81,7 +81,7 @@ func (d *detective) starCoder1() (Family, string) {
 		return StarCoder, pieces + ", architecture " + d.arch
 	}
 	if n, ok := anyName(d.names, "code"); ok {
-		return StarCoder, fmt.Sprintf("%s, %s is %q", pieces, n.source, clip(n.text))
+		return StarCoder, fmt.Sprintf("%s, %s is %q", pieces, n.source, Clip(n.text))
 	}
 	d.noFIM = "this model has StarCoder's fill-in-the-middle tokens, and nothing says that it was trained on them; " +
 		"if it was, set the family of this model to starcoder (--family)"
@@ -105,9 +105,9 @@ func (d *detective) mistralV3() (Family, string) {
 	}
 	switch family, n := familyByName(d.names); family {
 	case Codestral:
-		return Codestral, fmt.Sprintf("%s, %s is %q", shape, n.source, clip(n.text))
+		return Codestral, fmt.Sprintf("%s, %s is %q", shape, n.source, Clip(n.text))
 	case Mistral:
-		return Mistral, fmt.Sprintf("%s, %s is %q", shape, n.source, clip(n.text))
+		return Mistral, fmt.Sprintf("%s, %s is %q", shape, n.source, Clip(n.text))
 	}
 	d.noFIM = "this file could be Codestral or Mistral, which differ only by name; set the family of this model (--family)"
 	return Mistral, shape + ", no name says codestral"
@@ -127,7 +127,7 @@ func (d *detective) llama2() (Family, string) {
 	const pieces = "SentencePiece, piece 29871 is ▁"
 	reason := ""
 	if n, ok := anyName(d.names, "codellama"); ok {
-		reason = fmt.Sprintf("%s is %q", n.source, clip(n.text))
+		reason = fmt.Sprintf("%s is %q", n.source, Clip(n.text))
 	} else if base, ok := d.f.Value(d.arch + ".rope.freq_base"); ok {
 		if hz, _ := base.Float(); hz == 1e6 { // Llama 2 has 1e4
 			reason = "rope base 1e6"
@@ -139,7 +139,7 @@ func (d *detective) llama2() (Family, string) {
 	d.noFIM = "this Code Llama has no fill-in-the-middle tokens (34b and Python variants do not); use 7b or 13b"
 	if missing := d.missingMark(CodeLlama); missing != "" && d.v.size() > 32000 {
 		d.noFIM = fmt.Sprintf("piece %s is missing (the vocabulary has %d pieces, the last is %q): no fill-in-the-middle; convert the model again",
-			missing, d.v.size(), clip(d.v.piece(Token(d.v.size()-1))))
+			missing, d.v.size(), Clip(d.v.piece(Token(d.v.size()-1))))
 	}
 	return CodeLlama, pieces + ", " + reason
 }

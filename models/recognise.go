@@ -121,7 +121,7 @@ func (d *detective) defect(effect Effect, key, used, format string, args ...any)
 func (d *detective) contradiction(family Family) error {
 	known, ok := families[family]
 	if !ok {
-		return refusef("", fmt.Sprintf("known are %v", slices.Sorted(maps.Keys(families))), "no family is called %q", clip(string(family)))
+		return refusef("", fmt.Sprintf("known are %v", slices.Sorted(maps.Keys(families))), "no family is called %q", Clip(string(family)))
 	}
 	if known.tokenizer != "" && known.tokenizer != d.v.kind {
 		return refusef(keyTokenizer, "leave the family out, or use another file", "is %q, a model of family %s has %q", d.v.kind, family, known.tokenizer)
@@ -148,7 +148,7 @@ func (d *detective) decideRole(said Role) {
 		d.note("role %s: EOS is <|EOT|>", Instruct)
 	case byName != "":
 		d.r.Role = byName
-		d.note("role %s: %s is %q", byName, n.source, clip(n.text))
+		d.note("role %s: %s is %q", byName, n.source, Clip(n.text))
 	case d.r.Template != "" && !known.baseTemplate:
 		d.r.Role = Instruct
 		d.note("role %s: the file has a chat template", Instruct)

@@ -30,7 +30,7 @@ func (d *detective) decideFillIn() {
 	if !d.r.FIM {
 		d.r.NoFIM = d.noFIM
 		if claims, piece := d.claimsFIM(); claims && d.noFIM == "" {
-			d.r.NoFIM = fmt.Sprintf("the metadata claim fill-in-the-middle, but piece %d is %q: no fill-in-the-middle", piece, clip(d.v.piece(piece)))
+			d.r.NoFIM = fmt.Sprintf("the metadata claim fill-in-the-middle, but piece %d is %q: no fill-in-the-middle", piece, Clip(d.v.piece(piece)))
 		}
 		d.note("no fill-in-the-middle: %s", cmp.Or(d.r.NoFIM, "the family has none"))
 		return

@@ -111,10 +111,10 @@ func TestTailProperties(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.HasSuffix(text, kept) || !utf8.ValidString(kept) {
-			t.Fatalf("kept %q is no end of the text", clip(kept))
+			t.Fatalf("kept %q is no end of the text", Clip(kept))
 		}
 		if len(ids) > room || c.join(ids) != kept {
-			t.Fatalf("%d tokens in a room of %d: %q for %q", len(ids), room, clip(c.join(ids)), clip(kept))
+			t.Fatalf("%d tokens in a room of %d: %q for %q", len(ids), room, Clip(c.join(ids)), Clip(kept))
 		}
 		whole, _ := c.Tokenize(text)
 		if len(whole) <= room {
@@ -240,7 +240,7 @@ func TestHeadProperties(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(text, kept) || len(ids) > room || c.join(ids) != kept {
-			t.Fatalf("kept %q with %d tokens in a room of %d", clip(kept), len(ids), room)
+			t.Fatalf("kept %q with %d tokens in a room of %d", Clip(kept), len(ids), room)
 		}
 		whole, _ := c.Tokenize(text)
 		switch {

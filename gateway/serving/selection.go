@@ -37,7 +37,7 @@ func (e *UnsuitableError) Error() string {
 	if e.Wanted == "" {
 		return fmt.Sprintf("no loaded model can do %s; loaded: %s", e.Role, loaded)
 	}
-	return fmt.Sprintf("model %q is not loaded for %s; loaded: %s", e.Wanted, e.Role, loaded)
+	return fmt.Sprintf("model %q is not loaded for %s; loaded: %s", models.Clip(e.Wanted), e.Role, loaded)
 }
 
 // UnknownModelError refuses a name that no loaded model has.
@@ -48,9 +48,9 @@ type UnknownModelError struct {
 
 func (e *UnknownModelError) Error() string {
 	if len(e.Loaded) == 0 {
-		return fmt.Sprintf("there is no model %q", e.Name)
+		return fmt.Sprintf("there is no model %q", models.Clip(e.Name))
 	}
-	return fmt.Sprintf("there is no model %q; loaded: %s", e.Name, strings.Join(e.Loaded, ", "))
+	return fmt.Sprintf("there is no model %q; loaded: %s", models.Clip(e.Name), strings.Join(e.Loaded, ", "))
 }
 
 // known reports whether a name leads to a model, whatever the model can do.

@@ -111,11 +111,11 @@ func (h *header) metadata(s *scanner, count int) {
 			return
 		}
 		if !printable(key) {
-			s.damaged(at, "has the key %q", clip(key))
+			s.damaged(at, "has the key %q", Clip(key))
 			return
 		}
 		if _, twice := h.values[key]; twice {
-			s.damaged(at, "has the key %q a second time", clip(key))
+			s.damaged(at, "has the key %q a second time", Clip(key))
 			return
 		}
 		if v := h.value(s, key); s.err == nil {
@@ -139,7 +139,7 @@ func (h *header) value(s *scanner, key string) Value {
 	switch {
 	case s.err != nil:
 	case v.Type >= valueTypeCount:
-		s.damaged(at, "(%s) has the unknown %s", clip(key), v.Type)
+		s.damaged(at, "(%s) has the unknown %s", Clip(key), v.Type)
 	case v.Type == StringValue:
 		v.text = s.text(MaxString, "a text")
 	case v.Type == ArrayValue:
@@ -159,10 +159,10 @@ func (h *header) array(s *scanner, key string) *Array {
 	case s.err != nil:
 		return nil
 	case a.Type >= valueTypeCount || a.Type == ArrayValue:
-		s.damaged(at, "(%s) is an array of %ss, which GGUF readers do not take", clip(key), a.Type)
+		s.damaged(at, "(%s) is an array of %ss, which GGUF readers do not take", Clip(key), a.Type)
 		return nil
 	case n > MaxArray:
-		s.damaged(at, "(%s) claims %d elements, the limit is %d", clip(key), n, MaxArray)
+		s.damaged(at, "(%s) claims %d elements, the limit is %d", Clip(key), n, MaxArray)
 		return nil
 	}
 	a.Len, a.offset = int(n), s.pos
@@ -322,9 +322,9 @@ func printable(s string) bool {
 	return s != ""
 }
 
-// clip shortens a text of outside origin for a message.
-func clip(s string) string {
-	const limit = 80
+// Clip shortens a text of outside origin for a message.
+func Clip(s string) string {
+	const limit = 80 // bytes
 	if len(s) > limit {
 		return s[:limit] + "..."
 	}

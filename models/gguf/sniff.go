@@ -107,7 +107,7 @@ func ollamaWeights(src io.ReaderAt, size int64) (string, bool) {
 	}
 	for _, l := range manifest.Layers {
 		if l.MediaType == "application/vnd.ollama.image.model" && printable(l.Digest) {
-			return clip(strings.Replace(l.Digest, ":", "-", 1)), true
+			return Clip(strings.Replace(l.Digest, ":", "-", 1)), true
 		}
 	}
 	return "", false
