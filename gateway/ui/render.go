@@ -101,16 +101,13 @@ func (room *Room) live(c *gin.Context) {
 
 // formats are what templates write numbers with.
 var formats = template.FuncMap{
-	"bytes": bytesText,
-	"time":  durationText,
-	"ms": func(d time.Duration) string {
-		return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 1, 64)
-	},
+	"bytes":   bytesText,
+	"time":    durationText,
+	"ms":      msText,
 	"count":   countText,
 	"rate":    func(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) },
 	"percent": percent,
 	"place":   func(f float64) string { return strconv.FormatFloat(f, 'f', 2, 64) },
-	"clock":   func(t time.Time) string { return t.Format("15:04") },
 	"day":     func(t time.Time) string { return t.Format("2 January 2006 15:04 MST") },
 	"ago": func(t time.Time) string {
 		if t.IsZero() {
@@ -118,8 +115,17 @@ var formats = template.FuncMap{
 		}
 		return durationText(time.Since(t)) + " ago"
 	},
-	"excerpt": excerpt,
-	"trail":   func(p search.Passage) string { return strings.Join(p.Headings, " › ") },
+	"excerpt":     excerpt,
+	"requestRows": requestRows,
+	"minuteRows":  minuteRows,
+	"trail":       func(p search.Passage) string { return strings.Join(p.Headings, " › ") },
+}
+
+// clockForm is how a minute is written.
+const clockForm = "15:04"
+
+func msText(d time.Duration) string {
+	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 1, 64)
 }
 
 func bytesText(n uint64) string {
@@ -153,8 +159,9 @@ func durationText(d time.Duration) string {
 }
 
 // countText writes a whole number in groups of three digits.
-func countText(n any) string {
-	text := fmt.Sprint(n)
+func countText(n any) string { return grouped(fmt.Sprint(n)) }
+
+func grouped(text string) string {
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
 		text = text[:i] + "," + text[i:]
 	}
