@@ -193,7 +193,7 @@ func loadModel(c *cli.Context) (*loaded, error) {
 		return nil, err
 	}
 	if isTerminal(c.App.ErrWriter) {
-		o.Progress = newProgress(c.App.ErrWriter, log, "loading "+filepath.Base(m.path)).set
+		o.Progress = newProgress(c.App.ErrWriter, log, "loading "+filepath.Base(m.path)).of(m.size).set
 	}
 	return m.load(c.Context, o)
 }

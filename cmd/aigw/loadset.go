@@ -84,7 +84,11 @@ func firstCause(failures []error) error {
 func (s *server) prepare() ([]engine.Options, error) {
 	files := s.models.local()
 	options := make([]engine.Options, len(files))
-	shown := newProgress(s.cli.App.ErrWriter, s.log, "loading "+s.models.label())
+	var size int64
+	for _, m := range files {
+		size += m.size
+	}
+	shown := newProgress(s.cli.App.ErrWriter, s.log, "loading "+s.models.label()).of(size)
 	total := newShares(files, func(done float64) {
 		s.gateway.Loading(s.models.label(), done)
 		shown.set(float32(done))
@@ -179,15 +183,7 @@ func (s *server) announce(m *loaded) {
 			"cache_type_k", p.CacheTypeK, "measured", p.Calibration.String())
 		return
 	}
-	fmt.Fprintf(s.cli.App.ErrWriter, `
-%s
-  %s on %s, %d threads, flash attention %s, KV cache %s/%s
-  context %d tokens for everybody, %d for one
-  parked  prompts that nobody uses, in up to %d MiB of main memory
-  chosen  %s
-  people  %d at once, %d waiting, then 429
-`, m.file.describe(), p.Model, p.Device, p.Threads, p.FlashAttention, p.CacheTypeK, p.CacheTypeV,
-		p.Context, p.Limit, p.ParkBytes>>20, p.Calibration, p.Parallel, p.Queue)
+	fmt.Fprint(s.cli.App.ErrWriter, m.summary())
 }
 
 // shares adds up how far several models are, by the size of their files.

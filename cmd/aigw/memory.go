@@ -119,13 +119,14 @@ func mebibytes(n uint64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) 
 
 // printMemory prints plans as a table, with the memory that there is.
 func printMemory(to io.Writer, names []string, plans []*engine.MemoryPlan) error {
+	const columns = 16 // of a name, so that all of a row fits into summaryColumns
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
-	head := "memory in MiB\tweights\trepacked\tKV cache\tcomputing\toutputs\tvocabulary\tall\tnot less than\t\n"
+	head := "memory in MiB\tweights\trepacked\tcache\tcompute\tother\tall\tat least\t\n"
 	if _, err := io.WriteString(w, head); err != nil {
 		return err
 	}
 	row := func(name string, parts ...uint64) {
-		fmt.Fprintf(w, "%s\t", name)
+		fmt.Fprintf(w, "%s\t", clipped(name, columns))
 		for _, n := range parts {
 			fmt.Fprintf(w, "%d\t", (n+1<<19)>>20)
 		}
@@ -133,13 +134,13 @@ func printMemory(to io.Writer, names []string, plans []*engine.MemoryPlan) error
 	}
 	all, needed := programBytes(), programBytes()
 	for i, p := range plans {
-		row(names[i], p.Weights, p.Repacked, p.Cache, p.Compute, p.Outputs, p.Vocabulary, p.Total(), p.Needed())
+		row(names[i], p.Weights, p.Repacked, p.Cache, p.Compute, p.Outputs+p.Vocabulary, p.Total(), p.Needed())
 		all, needed = all+p.Total(), needed+p.Needed()
 		for _, g := range p.GPUs {
-			fmt.Fprintf(w, "%s on %s\t%d\t\t%d\t%d\t\t\t%d\tof %d\t\n", names[i], g.Name, g.Weights>>20, g.Cache>>20, g.Compute>>20, g.Total()>>20, g.Free>>20)
+			fmt.Fprintf(w, "%s\t%d\t\t%d\t%d\t\t%d\tof %d\t\n", clipped("on "+g.Name, columns), g.Weights>>20, g.Cache>>20, g.Compute>>20, g.Total()>>20, g.Free>>20)
 		}
 	}
-	fmt.Fprintf(w, "with the program\t\t\t\t\t\t\t%d\t%d\t\n", all>>20, needed>>20)
+	fmt.Fprintf(w, "with the program\t\t\t\t\t\t%d\t%d\t\n", all>>20, needed>>20)
 	if err := w.Flush(); err != nil {
 		return err
 	}
@@ -147,7 +148,7 @@ func printMemory(to io.Writer, names []string, plans []*engine.MemoryPlan) error
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(to, "%s are %s\n", mebibytes(available.Bytes), available.Source)
+	_, err = io.WriteString(to, folded("", fmt.Sprintf("%s are %s", mebibytes(available.Bytes), available.Source)))
 	return err
 }
 

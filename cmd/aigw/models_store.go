@@ -62,7 +62,7 @@ func bytesProgress(c *cli.Context, what string) func(done, total int64) {
 	return func(done, total int64) {
 		const small = 256 << 20 // read in less than a second
 		if total > small {
-			shown.set(float32(float64(done) / float64(total)))
+			shown.of(total).set(float32(float64(done) / float64(total)))
 		}
 	}
 }
