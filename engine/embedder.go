@@ -171,11 +171,11 @@ func (e *Embedder) Embed(ctx context.Context, ids []models.Token) ([]float32, er
 		return nil, &models.TooLongError{Tokens: len(ids), Limit: e.limit}
 	}
 	if len(ids) == 0 {
-		return nil, errors.New("the text has no tokens")
+		return nil, wrongf("the text has no tokens")
 	}
 	for i, id := range ids {
 		if id < 0 || int(id) >= e.vocab.Size() {
-			return nil, fmt.Errorf("token %d at %d is not in the vocabulary of %d", id, i, e.vocab.Size())
+			return nil, wrongf("token %d at %d is not in the vocabulary of %d", id, i, e.vocab.Size())
 		}
 	}
 	job := &embedding{ctx: ctx, ids: ids, result: make(chan embedded, 1)}

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -84,11 +83,11 @@ func (e *Engine) Generate(ctx context.Context, req Request, emit func(text strin
 func (e *Engine) check(req Request) error {
 	switch {
 	case len(req.Prompt) == 0:
-		return errors.New("the prompt is empty; a model needs at least one token to go on from")
+		return wrongf("the prompt is empty; a model needs at least one token to go on from")
 	case req.MaxTokens < 1:
-		return fmt.Errorf("%d tokens wanted; ask for at least 1", req.MaxTokens)
+		return wrongf("%d tokens wanted; ask for at least 1", req.MaxTokens)
 	case slices.Contains(req.Stops.Texts, ""):
-		return errors.New("a stop text is empty")
+		return wrongf("a stop text is empty")
 	}
 	if want := len(req.Prompt) + req.MaxTokens; want > e.set.limit {
 		return &models.TooLongError{Tokens: want, Limit: e.set.limit}
@@ -96,7 +95,7 @@ func (e *Engine) check(req Request) error {
 	size := models.Token(e.vocab.Size())
 	for i, t := range req.Prompt {
 		if t < 0 || t >= size {
-			return fmt.Errorf("token %d at %d is not in the vocabulary of %d", t, i, size)
+			return wrongf("token %d at %d is not in the vocabulary of %d", t, i, size)
 		}
 	}
 	return nil

@@ -101,6 +101,13 @@ type Result struct {
 // model itself had stopped.
 var ErrEnough = errors.New("no more text is needed")
 
+// RequestError refuses a request that is wrong by itself: whoever sent it has to change it.
+type RequestError struct{ reason string }
+
+func (e *RequestError) Error() string { return e.reason }
+
+func wrongf(format string, args ...any) error { return &RequestError{fmt.Sprintf(format, args...)} }
+
 // ErrClosed is returned by an engine that is shutting down.
 var ErrClosed = errors.New("engine is closed")
 

@@ -17,6 +17,7 @@ import (
 	"aigw/gateway"
 	"aigw/gateway/auth"
 	"aigw/gateway/gatewaytest"
+	"aigw/gateway/serving"
 	"aigw/gateway/usertoken"
 )
 
@@ -158,40 +159,52 @@ func (anybody) Verify(_ context.Context, token string) (auth.Claims, error) {
 // expression.
 const testedRoutes = `^/(v2/|v3/|v4/|v1/|monitoring/)`
 
-// schemathesis (PyPI) asks the server whatever the document allows and forbids, and finds no answer
-// that the document does not promise. AIGW_SCHEMATHESIS names the program; .ci/contract installs it.
+// schemathesis (PyPI) asks the server whatever its documents allow and forbid, and finds no answer
+// that they do not promise. AIGW_SCHEMATHESIS names the program; .ci/contract installs it.
 func TestSchemathesis(t *testing.T) {
 	program := os.Getenv("AIGW_SCHEMATHESIS")
 	if program == "" {
 		t.Skip("AIGW_SCHEMATHESIS does not name the program; .ci/contract does")
 	}
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	signing, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := described(gateway.Options{Auth: auth.Options{Verifier: anybody{}}, Tokens: usertoken.Options{Key: key, Service: auth.DefaultServiceName}})
+	ring, key := oneKey(t)
+	o := described(gateway.Options{APIKeys: ring, Auth: auth.Options{Verifier: anybody{}}, Tokens: usertoken.Options{Key: signing, Service: auth.DefaultServiceName}})
 	s := gatewaytest.Start(t, o)
 	m := gatewaytest.Model(&gatewaytest.Generator{Pieces: []string{"return ", "a + b\n"}, Result: engine.Result{Finish: engine.FinishStop, PromptTokens: 5, OutputTokens: 4}})
-	m.Chat = &gatewaytest.Chat{}
+	m.Chat, m.Vocabulary = &gatewaytest.Chat{}, gatewaytest.Bytes{}
+	s.SetEmbedding(&serving.EmbeddingModel{Name: "embed", Embedder: gatewaytest.Embedder{}})
 	s.Ready(m)
-	examples := os.Getenv("AIGW_SCHEMATHESIS_EXAMPLES")
-	if examples == "" {
-		examples = "20"
-	}
-	routes := os.Getenv("AIGW_SCHEMATHESIS_ROUTES")
-	if routes == "" {
-		routes = testedRoutes
+	or := func(name, otherwise string) string {
+		if value := os.Getenv(name); value != "" {
+			return value
+		}
+		return otherwise
 	}
 	settings, err := filepath.Abs("testdata/schemathesis.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), program, "--config-file", settings, "run", s.URL+"/openapi.json", "--header", "Authorization: Bearer good", "--header", "X-Gitlab-Authentication-Type: oidc",
-		"--include-path-regex", routes, "--checks", "all", "--max-examples", examples, "--seed", "6", "--no-shrink", "--no-color", "--continue-on-failure")
-	command.Dir = t.TempDir()
-	out, err := command.CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%s", err, out)
+	test := func(t *testing.T, document, routes string, headers ...string) {
+		arguments := []string{"--config-file", settings, "run", s.URL + document, "--include-path-regex", routes, "--checks", "all",
+			"--max-examples", or("AIGW_SCHEMATHESIS_EXAMPLES", "20"), "--seed", "6", "--no-shrink", "--no-color", "--continue-on-failure"}
+		for _, header := range headers {
+			arguments = append(arguments, "--header", header)
+		}
+		command := exec.CommandContext(t.Context(), program, arguments...)
+		command.Dir = t.TempDir()
+		out, err := command.CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", document, err, out)
+		}
+		t.Logf("%s", out[max(0, len(out)-3000):])
 	}
-	t.Logf("%s", out[max(0, len(out)-3000):])
+	t.Run("GitLab", func(t *testing.T) {
+		test(t, "/openapi.json", or("AIGW_SCHEMATHESIS_ROUTES", testedRoutes), "Authorization: Bearer good", "X-Gitlab-Authentication-Type: oidc")
+	})
+	t.Run("door", func(t *testing.T) {
+		test(t, "/v1/openapi.json", or("AIGW_SCHEMATHESIS_ROUTES", ".*"), "Authorization: Bearer "+key)
+	})
 }

@@ -95,8 +95,10 @@ func (s *Server) doorAuthentication(c *gin.Context) {
 			openai.Forbidden(wrong).Answer(c)
 		}
 	case text == "":
+		s.limits.Stranger(c.Request.Context())
 		openai.NoKey().Answer(c)
 	default:
+		s.limits.Stranger(c.Request.Context())
 		openai.WrongKey().Answer(c)
 	}
 }

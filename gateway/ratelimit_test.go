@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"aigw/gateway"
+	"aigw/gateway/apikeys"
 	"aigw/gateway/auth"
 	"aigw/gateway/gatewaytest"
 	"aigw/gateway/limits"
@@ -72,26 +74,49 @@ func (people) Verify(_ context.Context, token string) (auth.Claims, error) {
 	return auth.Claims{}, errors.New("unknown token")
 }
 
-// Refusals beyond their pace wait, and only they: a flood of bad tokens is as fast as its connections
-// are many. Requests with a good token do not use the pace up.
+// Refusals beyond their pace wait, and only they: a flood of bad tokens or keys is as fast as its connections
+// are many. Requests with a good one do not use the pace up. It is one pace for both doors.
 func TestStrangersWait(t *testing.T) {
-	s := gatewaytest.Start(t, gateway.Options{Auth: auth.Options{Verifier: people{}}, Limits: limits.Options{Strangers: 1}})
+	ring, key := oneKey(t)
+	s := gatewaytest.Start(t, gateway.Options{APIKeys: ring, Auth: auth.Options{Verifier: people{}}, Limits: limits.Options{Strangers: 1}})
 	s.Ready(gatewaytest.Model(&gatewaytest.Generator{Pieces: []string{"1"}}))
-	ask := func(token string) int {
+	gitlab := func(token string) int {
 		t.Helper()
 		return s.Do("POST", completions, rightBody, "Authorization", "Bearer "+token, "X-Gitlab-Authentication-Type", "oidc", "X-Gitlab-Instance-Id", "one", "X-Gitlab-Global-User-Id", "1").StatusCode
 	}
+	models := func(key string) int {
+		t.Helper()
+		return s.Do("GET", "/v1/models", "", "Authorization", key).StatusCode
+	}
 	began := time.Now()
-	for range 2 {
-		if got := ask("forged"); got != http.StatusUnauthorized {
-			t.Errorf("forged: %d", got)
+	for _, got := range []int{gitlab("forged"), models("Bearer sk-aigw-x"), models("")} {
+		if got != http.StatusUnauthorized {
+			t.Errorf("a stranger: %d", got)
 		}
 	}
-	// At least, whatever the machine: the second one's turn is a second after the first one's.
-	if took := time.Since(began); took < time.Second-50*time.Millisecond {
-		t.Errorf("two refusals took %s", took)
+	// At least, whatever the machine: each one's turn is a second after that of the one before.
+	if took := time.Since(began); took < 2*time.Second-50*time.Millisecond {
+		t.Errorf("three refusals took %s", took)
 	}
-	if got := ask("editor-1"); got != http.StatusOK {
-		t.Errorf("good: %d", got)
+	if gitlab, models := gitlab("editor-1"), models("Bearer "+key); gitlab != http.StatusOK || models != http.StatusOK {
+		t.Errorf("good: %d, %d", gitlab, models)
 	}
+}
+
+// oneKey returns a ring with a key, and its text.
+func oneKey(t *testing.T) (*apikeys.Ring, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), apikeys.FileName)
+	made, text, err := apikeys.New(apikeys.Key{Name: "alice"})
+	if err == nil {
+		err = apikeys.Add(path, made)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := apikeys.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ring, text
 }

@@ -115,7 +115,7 @@ func New(o Options) *Server {
 	if o.CountThreads {
 		s.metrics.CountThreads()
 	}
-	s.openai = openai.New(openai.Options{Models: s.state, Metrics: s.metrics, Gap: o.InferenceTimeout, WriteTimeout: o.WriteTimeout, Version: o.Version})
+	s.openai = openai.New(openai.Options{Models: s.state, Metrics: s.metrics, Gap: o.InferenceTimeout, WriteTimeout: o.WriteTimeout, Version: o.Version, Open: o.OpenAIInsecure})
 	if o.APIKeys != nil && !o.UI.Off {
 		s.hour = ui.NewHour()
 	}

@@ -20,7 +20,7 @@ func limitFlags() []cli.Flag {
 		&cli.IntFlag{Name: "user-rate", Usage: "most requests of one person a minute (0: any number)", EnvVars: []string{"AIGW_USER_RATE"}},
 		&cli.IntFlag{Name: "instance-running", Usage: "most requests of one GitLab at once (0: any number)", EnvVars: []string{"AIGW_INSTANCE_RUNNING"}},
 		&cli.IntFlag{Name: "instance-rate", Usage: "most requests of one GitLab a minute (0: any number)", EnvVars: []string{"AIGW_INSTANCE_RATE"}},
-		&cli.IntFlag{Name: "stranger-rate", Value: limits.DefaultStrangers, Usage: "requests a second that are refused at once for want of a good token; more wait up to a second for their refusal (0: any number)", EnvVars: []string{"AIGW_STRANGER_RATE"}},
+		&cli.IntFlag{Name: "stranger-rate", Value: limits.DefaultStrangers, Usage: "requests a second that are refused at once for want of a good token or API key; more wait up to a second for their refusal (0: any number)", EnvVars: []string{"AIGW_STRANGER_RATE"}},
 		&cli.StringSliceFlag{Name: "trusted-proxies", Usage: "`NETWORK` or address of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed", EnvVars: []string{"AIGW_TRUSTED_PROXIES"}},
 		&cli.BoolFlag{Name: "allow-expanded-logging", Usage: "log prompts and answers of requests for which GitLab's feature flag expanded_ai_logging is on", EnvVars: []string{"AIGW_ALLOW_EXPANDED_LOGGING"}},
 		&cli.DurationFlag{Name: "read-header-timeout", Value: 10 * time.Second, Usage: "how long a request's headers may take to arrive", EnvVars: []string{"AIGW_READ_HEADER_TIMEOUT"}},

@@ -119,7 +119,7 @@ func mebibytes(n uint64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) 
 
 // printMemory prints plans as a table, with the memory that there is.
 func printMemory(to io.Writer, names []string, plans []*engine.MemoryPlan) error {
-	const columns = 16 // of a name, so that all of a row fits into summaryColumns
+	const columns = 15 // of a name, so that all of a row fits into summaryColumns
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
 	head := "memory in MiB\tweights\trepacked\tcache\tcompute\tother\tall\tat least\t\n"
 	if _, err := io.WriteString(w, head); err != nil {
@@ -140,7 +140,7 @@ func printMemory(to io.Writer, names []string, plans []*engine.MemoryPlan) error
 			fmt.Fprintf(w, "%s\t%d\t\t%d\t%d\t\t%d\tof %d\t\n", clipped("on "+g.Name, columns), g.Weights>>20, g.Cache>>20, g.Compute>>20, g.Total()>>20, g.Free>>20)
 		}
 	}
-	fmt.Fprintf(w, "with the program\t\t\t\t\t\t%d\t%d\t\n", all>>20, needed>>20)
+	fmt.Fprintf(w, "and the program\t\t\t\t\t\t%d\t%d\t\n", all>>20, needed>>20)
 	if err := w.Flush(); err != nil {
 		return err
 	}

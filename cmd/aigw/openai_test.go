@@ -137,14 +137,7 @@ func TestRunAnswersOpenAI(t *testing.T) {
 		}
 	})
 	t.Run("tools", func(t *testing.T) { testTools(t, r) })
-	t.Run("editors", func(t *testing.T) {
-		for _, body := range editorBodies {
-			got := r.post(body.path, body.text)
-			if got.status != http.StatusOK || !strings.Contains(got.text, body.want) {
-				t.Errorf("%s: %d %s", body.of, got.status, got.text)
-			}
-		}
-	})
+	t.Run("editors", func(t *testing.T) { testEditors(t, r) })
 	t.Run("embeddings", func(t *testing.T) {
 		var a struct {
 			Data []struct{ Embedding []float64 }
@@ -157,25 +150,27 @@ func TestRunAnswersOpenAI(t *testing.T) {
 	clients(t, r, "none")
 }
 
-// editorBodies are requests as editors' plug-ins write them:
-//   - llama.vim, autoload/llama.vim of ggml-org/llama.vim at 02e6a4f3: the prompt ahead, and the one that is waited for;
-//   - Continue, core/llm/llms/LlamaCpp.ts of continuedev/continue at 0c38ecf0.
-var editorBodies = []struct{ of, path, text, want string }{
-	{"llama.vim, ahead", "/infill", `{"input_prefix":"","input_suffix":"","input_extra":[{"text":"def sub(a, b):\n    return a - b\n","time":[12,345],"filename":"b.py"}],"prompt":"","n_predict":0,"temperature":0.0,"stream":false,"samplers":[],"cache_prompt":true,"t_max_prompt_ms":1,"t_max_predict_ms":1,"response_fields":[""]}`, "{}"},
-	{"llama.vim", "/infill", `{"input_prefix":"def add(a, b):\n","input_suffix":"\nprint(add(1, 2))\n","input_extra":[{"text":"def sub(a, b):\n    return a - b\n","time":[12,345],"filename":"b.py"}],"prompt":"    return","n_predict":32,"n_indent":4,"top_k":40,"top_p":0.99,"stream":false,"samplers":["top_k","top_p","infill"],"cache_prompt":true,"t_max_prompt_ms":500,"t_max_predict_ms":1000,` +
-		`"response_fields":["content","timings/prompt_n","timings/prompt_ms","timings/prompt_per_token_ms","timings/prompt_per_second","timings/predicted_n","timings/predicted_ms","timings/predicted_per_token_ms","timings/predicted_per_second","truncated","tokens_cached"]}`, `"timings/predicted_per_second":`},
-	{"Continue", "/completion", `{"prompt":"def add(a, b):\n    return","stream":true,"n_predict":16,"frequency_penalty":0,"presence_penalty":0,"min_p":0.05,"mirostat":0,"stop":["\n\n"],"top_k":40,"top_p":0.9,"temperature":0.01}`, `"stop":true`},
-}
-
-// clients runs testdata/openai_clients.py, where AIGW_OPENAI_CLIENTS names Pythons that have the clients, as
-// .ci/openai does, with colons between.
+// clients runs real ones, where the environment names what has them, as .ci/openai does: AIGW_OPENAI_CLIENTS Pythons for
+// testdata/openai_clients.py, with colons between, AIGW_OPENAI_PROXY one for testdata/litellm_proxy.py, and AIGW_OPENAI_GO
+// what was built of testdata/openai_go.
 func clients(t *testing.T, r *running, key string) {
+	run := func(program string, arguments ...string) {
+		t.Run(filepath.Base(append([]string{program}, arguments...)[len(arguments)]), func(t *testing.T) {
+			out, err := exec.CommandContext(t.Context(), program, append(arguments, r.url, key)...).CombinedOutput()
+			if err != nil {
+				t.Errorf("%s: %v\n%s", program, err, out)
+			}
+			t.Logf("%s", out)
+		})
+	}
 	for _, python := range filepath.SplitList(os.Getenv("AIGW_OPENAI_CLIENTS")) {
-		out, err := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "openai_clients.py"), r.url, key).CombinedOutput()
-		if err != nil {
-			t.Errorf("%s: %v\n%s", python, err, out)
-		}
-		t.Logf("%s", out)
+		run(python, filepath.Join("testdata", "openai_clients.py"))
+	}
+	if python := os.Getenv("AIGW_OPENAI_PROXY"); python != "" {
+		run(python, filepath.Join("testdata", "litellm_proxy.py"))
+	}
+	if program := os.Getenv("AIGW_OPENAI_GO"); program != "" {
+		run(program)
 	}
 }
 

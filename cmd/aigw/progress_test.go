@@ -40,7 +40,7 @@ func TestProgressIsDrawnAndLogged(t *testing.T) {
 	p.draw(0.26, time.Millisecond)
 	p.draw(1, time.Second)
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\r")[1:]
-	if len(lines) != 3 || len(lines[1]) != len(lines[0]) || !strings.HasSuffix(lines[1], "26%            ") || !strings.HasSuffix(lines[2], "in 1s") {
+	if len(lines) != 3 || len(lines[1]) != len(lines[0]) || !strings.HasSuffix(strings.TrimRight(lines[1], " "), "26%") || !strings.HasSuffix(lines[2], "in 1s") {
 		t.Errorf("%q", lines)
 	}
 	out.Reset()

@@ -1,9 +1,9 @@
 package openai
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -30,6 +30,10 @@ func read(c *gin.Context, into any) bool {
 	}
 	// An answer in one piece may take longer to write than the server allows by itself.
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Time{}) // not every test has a connection
+	if string(bytes.TrimSpace(body)) == "null" {                           // which encoding/json takes for an empty object
+		badBody(&json.UnmarshalTypeError{Value: "null"}).Answer(c)
+		return false
+	}
 	if err := json.Unmarshal(body, into); err != nil {
 		badBody(err).Answer(c)
 		return false
@@ -52,8 +56,7 @@ func badBody(err error) *Error {
 	case wrong != nil && field == "":
 		return &Error{Status: http.StatusBadRequest, Message: "The body has to be a JSON object, not " + article(wrong.Value), Type: invalidRequest}
 	case wrong != nil:
-		return &Error{Status: http.StatusBadRequest, Message: fmt.Sprintf("%s has to be %s, not %s", field, sort(wrong.Type), article(wrong.Value)),
-			Type: invalidRequest, Param: field, Code: "invalid_type"}
+		return mistyped(field, "%s has to be %s, not %s", field, sort(wrong.Type), article(wrong.Value))
 	}
 	return &Error{Status: http.StatusBadRequest, Message: "The body is no JSON: " + err.Error(), Type: invalidRequest, Code: "invalid_json"}
 }
@@ -77,6 +80,9 @@ func sort(t reflect.Type) string {
 
 // article puts one before the name that encoding/json has for a value.
 func article(value string) string {
+	if value == "null" {
+		return value
+	}
 	if strings.HasPrefix(value, "array") || strings.HasPrefix(value, "object") {
 		return "an " + value
 	}
@@ -97,7 +103,7 @@ func (t *texts) UnmarshalJSON(raw []byte) error {
 	}
 	var many []string
 	if json.Unmarshal(raw, &many) != nil {
-		return &Error{Status: http.StatusBadRequest, Message: "a string or a list of strings is expected for stop", Type: invalidRequest, Param: "stop", Code: "invalid_type"}
+		return mistyped("stop", "stop has to be a string or a list of strings")
 	}
 	*t = many
 	return nil

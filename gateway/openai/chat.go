@@ -2,7 +2,6 @@ package openai
 
 import (
 	"encoding/json"
-	"net/http"
 	"strings"
 	"time"
 
@@ -52,7 +51,7 @@ func (t *chatContent) UnmarshalJSON(raw []byte) error {
 	}
 	var parts []struct{ Type, Text string }
 	if json.Unmarshal(raw, &parts) != nil {
-		return &Error{Status: http.StatusBadRequest, Message: "content of a message has to be a string or a list of parts", Type: invalidRequest, Param: "messages", Code: "invalid_type"}
+		return mistyped("messages", "content of a message has to be a string or a list of parts")
 	}
 	var b strings.Builder
 	for _, p := range parts {
@@ -129,13 +128,15 @@ func (room *Room) chat(c *gin.Context) {
 }
 
 func (room *Room) layChat(c *gin.Context, r *chatRequest) (*job, error) {
-	if r.MaxCompletionTokens != nil { // the newer name
-		r.MaxTokens = r.MaxCompletionTokens
-	}
 	if err := r.check(); err != nil {
 		return nil, err
 	}
+	if most := r.MaxCompletionTokens; most != nil && r.NPredict == nil { // the newer name of max_tokens
+		r.MaxTokens = most
+	}
 	switch {
+	case r.MaxCompletionTokens != nil && *r.MaxCompletionTokens < 1:
+		return nil, invalid("max_completion_tokens", "max_completion_tokens is %d; at least 1 is needed", *r.MaxCompletionTokens)
 	case r.TopLogprobs != nil && (*r.TopLogprobs < 0 || *r.TopLogprobs > mostLogprobs):
 		return nil, invalid("top_logprobs", "top_logprobs is %d; it has to be from 0 to %d", *r.TopLogprobs, mostLogprobs)
 	case r.TopLogprobs != nil && *r.TopLogprobs > 0 && !r.Logprobs:
@@ -242,7 +243,7 @@ func (r *chatRequest) messages() (out []models.Message, called bool, err error) 
 				return nil, false, invalid("messages", "messages[%d] has the role function and no name", i)
 			}
 		default:
-			return nil, false, invalid("messages", "messages[%d] has the role %q; roles are system, developer, user, assistant and tool", i, clip(m.Role))
+			return nil, false, invalid("messages", "messages[%d] has the role %q; roles are system, developer, user, assistant and tool", i, m.Role)
 		}
 	}
 	return out, called, nil
@@ -258,7 +259,7 @@ func (m chatMessage) calls(i int) (out []models.ToolCall, err error) {
 	}
 	for _, call := range m.ToolCalls {
 		if call.Type != "" && call.Type != "function" {
-			return nil, unsupported("messages", "messages[%d] has a call of the type %q; only functions are supported", i, clip(call.Type))
+			return nil, unsupported("messages", "messages[%d] has a call of the type %q; only functions are supported", i, call.Type)
 		}
 		out = append(out, models.ToolCall{ID: call.ID, Name: call.Function.Name, Arguments: call.Function.Arguments})
 	}

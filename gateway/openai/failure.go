@@ -71,12 +71,27 @@ func (e *Error) Answer(c *gin.Context) {
 
 // invalid refuses a parameter.
 func invalid(param, format string, args ...any) *Error {
-	return &Error{Status: http.StatusBadRequest, Message: fmt.Sprintf(format, args...), Type: invalidRequest, Param: param, Code: "invalid_value"}
+	return refused(param, "invalid_value", format, args)
 }
 
 // unsupported refuses a parameter that OpenAI's own API has.
 func unsupported(param, format string, args ...any) *Error {
-	return &Error{Status: http.StatusBadRequest, Message: fmt.Sprintf(format, args...), Type: invalidRequest, Param: param, Code: "unsupported_parameter"}
+	return refused(param, "unsupported_parameter", format, args)
+}
+
+// mistyped refuses a parameter of another type.
+func mistyped(param, format string, args ...any) *Error {
+	return refused(param, "invalid_type", format, args)
+}
+
+// refused refuses a parameter. Of the texts that its message quotes, the caller has sent most.
+func refused(param, code, format string, args []any) *Error {
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = models.Clip(text)
+		}
+	}
+	return &Error{Status: http.StatusBadRequest, Message: fmt.Sprintf(format, args...), Type: invalidRequest, Param: param, Code: code}
 }
 
 // NoKey refuses a request without a key, WrongKey one with a key that is none.
@@ -123,6 +138,7 @@ func failure(c *gin.Context, err error) *Error {
 		unknownModel *serving.UnknownModelError
 		busy         *engine.BusyError
 		tooLong      *models.TooLongError
+		wrong        *engine.RequestError
 	)
 	switch {
 	case errors.As(err, &own):
@@ -140,7 +156,9 @@ func failure(c *gin.Context, err error) *Error {
 	case errors.As(err, &busy):
 		return TooMany(busy.Error(), busy.Wait)
 	case errors.As(err, &tooLong):
-		return &Error{Status: http.StatusBadRequest, Message: tooLong.Error(), Type: invalidRequest, Param: "messages", Code: "context_length_exceeded"}
+		return lengthy(c, tooLong)
+	case errors.As(err, &wrong):
+		return &Error{Status: http.StatusBadRequest, Message: wrong.Error(), Type: invalidRequest, Code: "invalid_value"}
 	case errors.Is(err, engine.ErrPoisonous):
 		return &Error{Status: http.StatusUnprocessableEntity, Message: err.Error(), Type: invalidRequest, Code: "prompt_refused"}
 	case errors.Is(err, engine.ErrNoContinuation):
@@ -152,6 +170,17 @@ func failure(c *gin.Context, err error) *Error {
 		return &Error{Status: http.StatusServiceUnavailable, Message: "The server of this model could not answer; the log of this one says why", Type: unavailable, Code: "model_server_failed", Wait: server.RetryAfter()}
 	}
 	return &Error{Status: http.StatusInternalServerError, Message: "The answer could not be generated; the server's log says why", Type: serverError}
+}
+
+// lengthy refuses a prompt that does not fit. The first words are OpenAI's: LiteLLM, and aider with it, know by
+// them that a shorter prompt helps.
+func lengthy(c *gin.Context, e *models.TooLongError) *Error {
+	param := "prompt"
+	if c.FullPath() == chatPath {
+		param = "messages"
+	}
+	return &Error{Status: http.StatusBadRequest, Type: invalidRequest, Param: param, Code: "context_length_exceeded",
+		Message: fmt.Sprintf("This model's maximum context length is %d tokens, and prompt and answer need %d; shorten the prompt, or have the server's administrator raise --ctx", e.Limit, e.Tokens)}
 }
 
 // gone reports whether the client has hung up.

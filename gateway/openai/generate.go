@@ -41,6 +41,7 @@ type job struct {
 	room      *Room
 	c         *gin.Context
 	streaming bool
+	ahead     bool // nobody reads the answers
 	choices   []*choice
 	// writing, unless 0, is how long an answer of more than a line is written.
 	writing time.Duration
@@ -52,8 +53,11 @@ func (room *Room) job(c *gin.Context, p *parameters, all []*asked) (*job, error)
 	if err != nil {
 		return nil, err
 	}
-	j := &job{room: room, c: c, streaming: p.Stream}
+	j := &job{room: room, c: c, streaming: p.Stream, ahead: p.ahead}
 	for _, a := range all {
+		if p.ahead {
+			a.class = engine.Background // nobody waits
+		}
 		if a.model.Elsewhere {
 			switch {
 			case a.plan != nil:
@@ -106,13 +110,16 @@ func (j *job) run(emit func(*choice, piece) error, done func(*choice) error) err
 	}
 	one := func(x *choice) {
 		err := j.produce(ctx, x, func(p piece) error {
-			if emit == nil {
+			if emit == nil || j.ahead {
 				return nil
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			return emit(x, p)
 		})
+		if j.ahead {
+			x.forget()
+		}
 		if err == nil && done != nil {
 			mu.Lock()
 			err = done(x)
@@ -178,6 +185,13 @@ func (j *job) generate(ctx context.Context, x *choice, emit func(string) error) 
 		slog.Float64("inference_duration_s", time.Since(start).Seconds()),
 	)
 	return err
+}
+
+// forget leaves of an answer what its prompt has cost.
+func (x *choice) forget() {
+	x.text.Reset()
+	x.calls, x.tokens, x.fresh = nil, nil, nil
+	x.result.Finish, x.result.StopText, x.result.OutputTokens = engine.FinishLength, "", 0
 }
 
 // usage is what a request has cost, in tokens.

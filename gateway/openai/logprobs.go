@@ -3,7 +3,6 @@ package openai
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -165,13 +164,13 @@ type biases []engine.Bias
 // false for a token that must not come.
 func (b *biases) UnmarshalJSON(raw []byte) error {
 	wrong := func() error {
-		return &Error{Status: http.StatusBadRequest, Message: "logit_bias has to be an object of token ids and numbers from -100 to 100", Type: invalidRequest, Param: "logit_bias", Code: "invalid_type"}
+		return mistyped("logit_bias", "logit_bias has to be an object of token ids and numbers from -100 to 100")
 	}
 	add := func(id, value json.RawMessage) bool {
 		text := strings.Trim(string(id), `"`)
 		token, err := strconv.ParseInt(text, 10, 32)
 		amount := -100.0
-		if string(value) != "false" && json.Unmarshal(value, &amount) != nil {
+		if string(value) == "null" || string(value) != "false" && json.Unmarshal(value, &amount) != nil {
 			return false
 		}
 		*b = append(*b, engine.Bias{Token: models.Token(token), Add: float32(amount)})

@@ -46,7 +46,7 @@ func TestBestOf(t *testing.T) {
 		return []string{strings.Repeat("x", 4-n)}, engine.Result{Finish: engine.FinishStop, PromptTokens: 3, OutputTokens: 1}
 	}}
 	s := gatewaytest.Start(t, open)
-	s.Ready(&serving.Model{Name: "tiny", Codec: &gatewaytest.Codec{}, Vocabulary: bytes{}, Generator: g, ContextSize: 4096})
+	s.Ready(&serving.Model{Name: "tiny", Codec: &gatewaytest.Codec{}, Vocabulary: gatewaytest.Bytes{}, Generator: g, ContextSize: 4096})
 	got := s.Do("POST", completions, `{"prompt":"a","n":2,"best_of":4}`)
 	if got.StatusCode != 200 || !strings.Contains(got.Text, `"choices":[{"text":"x","index":0,"logprobs":null,"finish_reason":"stop"},{"text":"xx","index":1,`) || !strings.Contains(got.Text, `"completion_tokens":4`) {
 		t.Errorf("%d %s", got.StatusCode, got.Text)

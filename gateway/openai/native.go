@@ -16,7 +16,6 @@ import (
 // beyond parameters (samplers, mirostat, n_indent) or where to compute (id_slot, cache_prompt) is left alone.
 type nativeRequest struct {
 	parameters
-	NPredict       *int     `json:"n_predict"` // -1 and absent: as much as fits
 	ResponseFields []string `json:"response_fields"`
 	// PredictTime is how long an answer of more than a line is written, in ms.
 	PredictTime float64 `json:"t_max_predict_ms"`
@@ -124,7 +123,7 @@ func (room *Room) native(c *gin.Context, lay func(*nativeRequest) ([]*asked, err
 	if !read(c, &r) {
 		return
 	}
-	j, warmUp, err := room.layNative(c, &r, lay)
+	j, err := room.layNative(c, &r, lay)
 	if err != nil {
 		fail(c, err)
 		return
@@ -139,11 +138,7 @@ func (room *Room) native(c *gin.Context, lay func(*nativeRequest) ([]*asked, err
 	}
 	answers := make([]any, len(j.choices))
 	for i, x := range j.choices {
-		a := x.native(x.text.String())
-		if warmUp {
-			a.Content, a.TokensPredicted = "", 0
-		}
-		answers[i] = r.wanted(a)
+		answers[i] = r.wanted(x.native(x.text.String()))
 	}
 	if len(answers) == 1 {
 		j.answer(answers[0])
@@ -152,40 +147,28 @@ func (room *Room) native(c *gin.Context, lay func(*nativeRequest) ([]*asked, err
 	j.answer(answers)
 }
 
-// layNative lays a request out. Editors send n_predict 0 to have a prompt computed ahead: nobody waits
-// for that.
-func (room *Room) layNative(c *gin.Context, r *nativeRequest, lay func(*nativeRequest) ([]*asked, error)) (j *job, warmUp bool, err error) {
-	if r.NPredict != nil {
-		r.MaxTokens = nil
-		if warmUp = *r.NPredict == 0; *r.NPredict >= 0 {
-			most := max(1, *r.NPredict)
-			r.MaxTokens = &most
-		}
-	}
+// layNative lays a request out.
+func (room *Room) layNative(c *gin.Context, r *nativeRequest, lay func(*nativeRequest) ([]*asked, error)) (*job, error) {
 	if r.Seed != nil && *r.Seed == -1 { // any
 		r.Seed = nil
 	}
 	if err := r.check(); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if r.NProbs < 0 || r.NProbs > mostLogprobs {
-		return nil, false, invalid("n_probs", "n_probs is %d; it has to be from 0 to %d", r.NProbs, mostLogprobs)
+		return nil, invalid("n_probs", "n_probs is %d; it has to be from 0 to %d", r.NProbs, mostLogprobs)
 	}
 	r.tell, r.best = r.NProbs > 0, r.NProbs
 	all, err := lay(r)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	if warmUp {
-		for _, a := range all {
-			a.class = engine.Background
-		}
-	}
-	if j, err = room.job(c, &r.parameters, all); err != nil {
-		return nil, false, err
+	j, err := room.job(c, &r.parameters, all)
+	if err != nil {
+		return nil, err
 	}
 	j.writing = time.Duration(min(max(r.PredictTime, 0), 1e9) * float64(time.Millisecond))
-	return j, warmUp, nil
+	return j, nil
 }
 
 // native is an answer in llama-server's form.

@@ -18,6 +18,7 @@ type parameters struct {
 	Stream           bool            `json:"stream"`
 	StreamOptions    *streamOptions  `json:"stream_options"`
 	MaxTokens        *int            `json:"max_tokens"`
+	NPredict         *int            `json:"n_predict"` // llama-server's name of it, which goes before; -1: as much as fits
 	Temperature      *float64        `json:"temperature"`
 	TopP             *float64        `json:"top_p"`
 	TopK             *int            `json:"top_k"`          // llama-server's, as the next three
@@ -29,11 +30,14 @@ type parameters struct {
 	Seed             *int64          `json:"seed"`
 	Stop             texts           `json:"stop"`
 	N                *int            `json:"n"`
+	NCmpl            *int            `json:"n_cmpl"` // llama-server's name of it
 	User             string          `json:"user"`
 	FrequencyPenalty *float64        `json:"frequency_penalty"`
 	PresencePenalty  *float64        `json:"presence_penalty"`
 	LogitBias        biases          `json:"logit_bias"`
 
+	// ahead says that the prompt is to be computed and nothing answered.
+	ahead bool
 	// tell says that log probabilities are wanted, of each token and of as many others as best says.
 	tell bool
 	best int
@@ -60,26 +64,39 @@ const (
 	mostStop    = 1024 // bytes of a stop text
 )
 
+// bounds are those of parameters that are numbers.
+var bounds = []struct {
+	name        string
+	of          func(*parameters) *float64
+	least, most float64
+}{
+	{"temperature", func(p *parameters) *float64 { return p.Temperature }, 0, 2},
+	{"top_p", func(p *parameters) *float64 { return p.TopP }, 0, 1},
+	{"min_p", func(p *parameters) *float64 { return p.MinP }, 0, 1},
+	{"repeat_penalty", func(p *parameters) *float64 { return p.RepeatPenalty }, 0.1, 10},
+	{"frequency_penalty", func(p *parameters) *float64 { return p.FrequencyPenalty }, -2, 2},
+	{"presence_penalty", func(p *parameters) *float64 { return p.PresencePenalty }, -2, 2},
+}
+
 // check refuses what means nothing, and what cannot be kept.
 func (p *parameters) check() error {
-	for _, bound := range []struct {
-		name        string
-		value       *float64
-		least, most float64
-	}{
-		{"temperature", p.Temperature, 0, 2}, {"top_p", p.TopP, 0, 1}, {"min_p", p.MinP, 0, 1}, {"repeat_penalty", p.RepeatPenalty, 0.1, 10},
-		{"frequency_penalty", p.FrequencyPenalty, -2, 2}, {"presence_penalty", p.PresencePenalty, -2, 2},
-	} {
-		if v := bound.value; v != nil && !(*v >= bound.least && *v <= bound.most) { // nor NaN
-			return invalid(bound.name, "%s is %v; it has to be from %v to %v", bound.name, *v, bound.least, bound.most)
+	for _, b := range bounds {
+		if v := b.of(p); v != nil && !(*v >= b.least && *v <= b.most) { // nor NaN
+			return invalid(b.name, "%s is %v; it has to be from %v to %v", b.name, *v, b.least, b.most)
 		}
 	}
-	if p.N != nil && (*p.N < 1 || *p.N > mostChoices) {
-		return invalid("n", "n is %d; it has to be from 1 to %d", *p.N, mostChoices)
+	for name, n := range map[string]*int{"n": p.N, "n_cmpl": p.NCmpl} {
+		if n != nil && (*n < 1 || *n > mostChoices) {
+			return invalid(name, "%s is %d; it has to be from 1 to %d", name, *n, mostChoices)
+		}
+	}
+	if p.NCmpl != nil {
+		p.N = p.NCmpl
 	}
 	if p.MaxTokens != nil && *p.MaxTokens < 1 {
 		return invalid("max_tokens", "max_tokens is %d; at least 1 is needed", *p.MaxTokens)
 	}
+	p.predict()
 	if err := p.LogitBias.check(); err != nil {
 		return err
 	}
@@ -92,6 +109,18 @@ func (p *parameters) check() error {
 		}
 	}
 	return nil
+}
+
+// predict reads llama-server's n_predict. Editors send 0 while somebody still types what will be asked.
+func (p *parameters) predict() {
+	if p.NPredict == nil {
+		return
+	}
+	p.MaxTokens = nil
+	if p.ahead = *p.NPredict == 0; *p.NPredict >= 0 {
+		most := max(1, *p.NPredict)
+		p.MaxTokens = &most
+	}
 }
 
 // choices is how many answers are wanted.

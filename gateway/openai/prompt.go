@@ -2,7 +2,6 @@ package openai
 
 import (
 	"encoding/json"
-	"net/http"
 	"strings"
 
 	"aigw/engine"
@@ -99,7 +98,7 @@ func plain(model *serving.Model, text string, answer int) (*asked, error) {
 	if err != nil {
 		return nil, err
 	}
-	if bos, has := model.Vocabulary.BOS(); has && start.Tokens[0] == bos && (len(ids) == 0 || ids[0] != bos) {
+	if bos, has := model.Vocabulary.BOS(); has && len(start.Tokens) > 0 && start.Tokens[0] == bos && (len(ids) == 0 || ids[0] != bos) {
 		ids = append([]models.Token{bos}, ids...)
 	}
 	a.prompt.Tokens = ids
@@ -166,7 +165,7 @@ func (p *prompts) UnmarshalJSON(raw []byte) error {
 	}
 	var many []promptText
 	if json.Unmarshal(raw, &many) != nil || len(many) == 0 {
-		return &Error{Status: http.StatusBadRequest, Message: "prompt has to be a string, a list of strings, a list of tokens, or a list of lists of tokens", Type: invalidRequest, Param: "prompt", Code: "invalid_type"}
+		return mistyped("prompt", "prompt has to be a string, a list of strings, a list of tokens, or a list of lists of tokens")
 	}
 	if len(many) > mostPrompts {
 		return invalid("prompt", "there are %d prompts; at most %d are supported in one request", len(many), mostPrompts)

@@ -42,47 +42,54 @@ type Options struct {
 	WriteTimeout time.Duration
 	// Version is that of the program.
 	Version string
+	// Open says that no key is needed.
+	Open bool
 }
 
 // Room answers. It may be used concurrently.
 type Room struct {
 	Options
-	made time.Time
+	made      time.Time
+	described []byte // the document
 }
 
 // New returns a room.
-func New(o Options) *Room { return &Room{Options: o, made: time.Now()} }
-
-// route is one of the door's, under the path that Canonical makes of all its spellings.
-type route struct {
-	method, path string
-	handler      func(*Room, *gin.Context)
+func New(o Options) *Room {
+	room := &Room{Options: o, made: time.Now()}
+	room.described = room.describe()
+	return room
 }
 
-var routes = []route{
-	{http.MethodGet, "/v1/models", (*Room).listModels},
-	{http.MethodGet, "/v1/models/*id", (*Room).showModel},
-	{http.MethodPost, "/v1/completions", (*Room).completions},
-	{http.MethodPost, "/v1/chat/completions", (*Room).chat},
-	{http.MethodPost, "/v1/embeddings", (*Room).embeddings},
-	{http.MethodPost, "/completion", (*Room).nativeCompletion},
-	{http.MethodPost, "/infill", (*Room).infill},
-	{http.MethodPost, "/tokenize", (*Room).tokenize},
-	{http.MethodPost, "/detokenize", (*Room).detokenize},
-	{http.MethodGet, HealthPath, (*Room).health},
-	{http.MethodGet, "/props", (*Room).props},
+// handlers are those of the operations, by their paths.
+func (room *Room) handlers() map[string]gin.HandlerFunc {
+	return map[string]gin.HandlerFunc{
+		"/v1/models":      room.listModels,
+		"/v1/models/*id":  room.showModel,
+		"/v1/completions": room.completions,
+		chatPath:          room.chat,
+		"/v1/embeddings":  room.embeddings,
+		"/completion":     room.nativeCompletion,
+		"/infill":         room.infill,
+		"/tokenize":       room.tokenize,
+		"/detokenize":     room.detokenize,
+		HealthPath:        room.health,
+		"/props":          room.props,
+		documentPath:      room.document,
+	}
 }
+
+const chatPath = "/v1/chat/completions"
 
 // HealthPath needs no key, as at llama-server.
 const HealthPath = "/health"
 
 // Register adds the room's routes to a router that has checked who asks.
 func (room *Room) Register(router gin.IRoutes) {
-	for _, r := range routes {
-		answer := func(c *gin.Context) { r.handler(room, c) }
-		router.Handle(r.method, r.path, answer)
-		if r.method == http.MethodGet {
-			router.HEAD(r.path, answer)
+	handlers := room.handlers()
+	for _, op := range operations {
+		router.Handle(op.Method, op.Path, handlers[op.Path])
+		if op.Method == http.MethodGet {
+			router.HEAD(op.Path, handlers[op.Path])
 		}
 	}
 }
@@ -91,19 +98,22 @@ func (room *Room) Register(router gin.IRoutes) {
 // and without, programs append /v1 to one that has it, and slashes end up at either end.
 func Canonical(path string) (string, bool) {
 	path = "/" + strings.Trim(path, "/")
+	if path == documentPath {
+		return path, true
+	}
 	for range 2 {
 		path = strings.TrimPrefix(path, "/v1")
 	}
 	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") {
 		return "", false
 	}
-	for _, r := range routes {
-		plain := strings.TrimPrefix(r.path, "/v1")
+	for _, op := range operations {
+		plain := strings.TrimPrefix(op.Path, "/v1")
 		if before, found := strings.CutSuffix(plain, "*id"); found && strings.HasPrefix(path, before) {
 			return "/v1" + path, true
 		}
-		if path == plain {
-			return r.path, true
+		if path == plain && op.Path != documentPath {
+			return op.Path, true
 		}
 	}
 	return "", false

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,27 +29,13 @@ const (
 	question    = `"messages":[{"role":"user","content":"Hi"}]`
 )
 
-// bytes is a tokenizer to gatewaytest.Codec.
-type bytes struct{}
-
-func (bytes) Tokenize(text string) ([]models.Token, error) {
-	out := []models.Token{}
-	for _, b := range []byte(text) {
-		out = append(out, models.Token(b))
-	}
-	return out, nil
-}
-func (bytes) Piece(t models.Token) string { return string([]byte{byte(t)}) }
-func (bytes) BOS() (models.Token, bool)   { return 2, true }
-func (bytes) EndTokens() []models.Token   { return nil }
-
 // serve starts a server with one model that answers with a generator.
 func serve(t *testing.T, o gateway.Options, g *gatewaytest.Generator) *gatewaytest.Server {
 	t.Helper()
 	s := gatewaytest.Start(t, o)
 	s.Ready(&serving.Model{
 		Name: "tiny", Aliases: []string{"codegemma"}, Family: "codegemma", Codec: &gatewaytest.Codec{}, FillsIn: true, Chat: &gatewaytest.Chat{},
-		Vocabulary: bytes{}, Generator: g, ContextSize: 4096,
+		Vocabulary: gatewaytest.Bytes{}, Generator: g, ContextSize: 4096,
 	})
 	return s
 }
@@ -86,7 +70,8 @@ func TestCanonical(t *testing.T) {
 	for path, want := range map[string]string{
 		"/v1/chat/completions": chat, "/chat/completions": chat, "/v1/v1/chat/completions": chat, "/v1/chat/completions/": chat, "//chat/completions": chat,
 		"/completions": completions, "/completion": "/completion", "/v1/completion": "/completion", "/infill": "/infill", "/v1/infill": "/infill",
-		"/models": "/v1/models", "/v1/models/": "/v1/models", "/models/a/b": "/v1/models/a/b", "/health": "/health", "/v1/health": "/health", "/props": "/props",
+		"/models": "/v1/models", "/v1/models/": "/v1/models", "/models/a/b": "/v1/models/a/b", "/health": "/health", "/v1/health": "/health", "/props": "/props", "/v1/openapi.json": "/v1/openapi.json", "/v1/openapi.json/": "/v1/openapi.json",
+		"/openapi.json": "", "/v1/v1/openapi.json": "",
 		"/": "", "": "", "/v1": "", "/v1/": "", "/v2/completions": "", "/v1/chat/agent": "", "/v1completions": "", "/v1/v1/v1/completions": "", "/modelsx": "", "/v1//models": "",
 	} {
 		if got, ok := openai.Canonical(path); got != want || ok != (want != "") {
@@ -175,6 +160,8 @@ func TestParameters(t *testing.T) {
 		"text":                   {chat, `{"response_format":{"type":"text"},` + question + `}`, 2048, false},
 		"GBNF":                   {"/completion", `{"prompt":"a","n_predict":4,"grammar":"root ::= \"x\""}`, 4, true},
 		"ahead, for nobody":      {"/infill", `{"input_prefix":"","input_suffix":"","n_predict":0}`, 1, false},
+		"llama-server's name":    {chat, `{"max_tokens":9,"n_predict":3,` + question + `}`, 3, false},
+		"as much as fits":        {completions, `{"max_tokens":9,"n_predict":-1,"prompt":"a"}`, 16, false},
 		"a schema, llama-server": {"/completion", `{"prompt":"a","n_predict":4,"json_schema":{"const":1}}`, 4, true},
 	} {
 		if got := s.Do("POST", test.path, test.body); got.StatusCode != 200 {
@@ -212,11 +199,18 @@ func TestRefusals(t *testing.T) {
 		{"too many probabilities", "/completion", `{"prompt":"a","n_probs":50}`, 400, "n_probs", "invalid_value", "from 0 to 20"},
 		{"a temperature too high", chat, `{"temperature":2.5,` + question + `}`, 400, "temperature", "invalid_value", "from 0 to 2"},
 		{"no answers", chat, `{"n":0,` + question + `}`, 400, "n", "invalid_value", "from 1 to 8"},
+		{"no answers, by llama-server's name", "/infill", `{"n_cmpl":9,"input_prefix":"a","input_suffix":"b"}`, 400, "n_cmpl", "invalid_value", "from 1 to 8"},
+		{"two numbers of answers", completions, `{"n":9,"n_cmpl":1,"prompt":"a"}`, 400, "n", "invalid_value", "from 1 to 8"},
+		{"nothing", chat, ` null `, 400, "", "", "not null"},
+		{"no tokens", chat, `{"max_completion_tokens":0,` + question + `}`, 400, "max_completion_tokens", "invalid_value", "at least 1"},
 		{"a format", chat, `{"response_format":{"type":"xml"},` + question + `}`, 400, "response_format.type", "invalid_value", "xml"},
 		{"a schema that cannot be kept", chat, `{"response_format":{"type":"json_schema","json_schema":{"schema":{"not":{}}}},` + question + `}`, 400, "response_format", "invalid_value", "/not"},
 		{"a grammar with a mistake", "/completion", `{"prompt":"a","grammar":"root ="}`, 400, "grammar", "invalid_value", "line 1"},
-		{"too long", completions, `{"prompt":"` + strings.Repeat("x", 5000) + `"}`, 400, "messages", "context_length_exceeded", "5000"},
-		{"too many tokens", completions, `{"prompt":[` + strings.Repeat("1,", 5000) + `1]}`, 400, "messages", "context_length_exceeded", "5002"},
+		{"too long", completions, `{"prompt":"` + strings.Repeat("x", 5000) + `"}`, 400, "prompt", "context_length_exceeded", "5000"},
+		{"too many tokens", completions, `{"prompt":[` + strings.Repeat("1,", 5000) + `1]}`, 400, "prompt", "context_length_exceeded", "5002"},
+		{"too long a conversation", chat, `{"messages":[{"role":"user","content":"` + strings.Repeat("x", 5000) + `"}]}`, 400, "messages", "context_length_exceeded", "This model's maximum context length is"},
+		{"no model has so long a name", chat, `{"model":"` + strings.Repeat("x", 5000) + `",` + question + `}`, 404, "model", "model_not_found", `xxx..."; loaded`},
+		{"no bias", chat, `{"logit_bias":{"5":null},` + question + `}`, 400, "logit_bias", "invalid_type", "numbers"},
 		{"no prompt", completions, `{}`, 400, "prompt", "invalid_value", "missing"},
 		{"an odd prompt", completions, `{"prompt":{"a":1}}`, 400, "prompt", "invalid_type", "list of tokens"},
 		{"a prompt of nothing", completions, `{"prompt":[]}`, 400, "prompt", "invalid_type", "list of tokens"},
@@ -364,6 +358,80 @@ func TestHangingUpEndsTheGenerations(t *testing.T) {
 	}
 }
 
+// llama.vim has a prompt computed while somebody still types what is to be done: in its turn, which is behind all others', and
+// with an answer that has nothing in it.
+func TestPromptsAheadOfTheirQuestions(t *testing.T) {
+	g := answering("never", "read")
+	s := serve(t, open, g)
+	for path, test := range map[string]struct{ body, want string }{
+		chat:          {`{"id_slot":1,"n_predict":0,"samplers":[],"response_fields":[""],` + question + `}`, `"message":{"role":"assistant","content":""},"logprobs":null,"finish_reason":"length"}],"usage":{"prompt_tokens":10,"completion_tokens":0,`},
+		completions:   {`{"n_predict":0,"prompt":"a"}`, `"text":"","index":0,"logprobs":null,"finish_reason":"length"`},
+		"/completion": {`{"n_predict":0,"prompt":"a"}`, `"content":"","tokens":[],"stop":true,"model":"tiny","tokens_predicted":0,`},
+	} {
+		for _, stream := range []string{"", `"stream":true,`} {
+			got := s.Do("POST", path, "{"+stream+test.body[1:])
+			if got.StatusCode != 200 || strings.Contains(got.Text, "never") || stream == "" && !strings.Contains(got.Text, test.want) {
+				t.Errorf("%s: %d %s", path, got.StatusCode, got.Text)
+			}
+			asked := g.Requests()
+			if last := asked[len(asked)-1]; last.Class != engine.Background || last.MaxTokens != 1 {
+				t.Errorf("%s: %d tokens of class %v", path, last.MaxTokens, last.Class)
+			}
+		}
+	}
+}
+
+// The door describes all its routes, to those who may pass it.
+func TestTheDocument(t *testing.T) {
+	s, keys := keyed(t, gateway.Options{}, apikeys.Key{Name: "alice"})
+	if got := s.Do("GET", "/v1/openapi.json", ""); got.StatusCode != 401 {
+		t.Errorf("%d %s", got.StatusCode, got.Text)
+	}
+	got := s.Do("GET", "/v1/openapi.json", "", "Authorization", "Bearer "+keys[0])
+	var document struct {
+		OpenAPI string
+		Paths   map[string]map[string]struct {
+			Summary     string
+			Security    []map[string]any
+			Responses   map[string]any
+			RequestBody *struct {
+				Content map[string]struct {
+					Schema struct {
+						Properties map[string]json.RawMessage
+						Required   []string
+					}
+				}
+			}
+		}
+		Components struct{ Schemas, SecuritySchemes map[string]any }
+	}
+	if err := json.Unmarshal([]byte(got.Text), &document); err != nil || got.StatusCode != 200 || document.OpenAPI != "3.1.0" {
+		t.Fatalf("%d %s (%v)", got.StatusCode, got.Text, err)
+	}
+	if document.Components.Schemas["Error"] == nil || document.Components.SecuritySchemes["key"] == nil || len(document.Paths) != 12 {
+		t.Errorf("%d routes, %v", len(document.Paths), document.Components)
+	}
+	for path, methods := range document.Paths {
+		for method, op := range methods {
+			if op.Summary == "" || op.Responses["200"] == nil || op.Responses["503"] == nil || (method == "post") != (op.RequestBody != nil) || (path == "/health") != (op.Security == nil) {
+				t.Errorf("%s %s: %+v", method, path, op)
+			}
+		}
+	}
+	body := document.Paths[chat]["post"].RequestBody.Content["application/json"].Schema
+	for name, want := range map[string]string{
+		"messages": `"minItems":1`, "temperature": `"maximum":2`, "n": `"maximum":8`, "stop": `"maxItems":64`, "tools": `"pattern":`, "top_logprobs": `"maximum":20`, "logit_bias": `"minimum":-100`,
+		"stream_options": `"include_usage"`, "tool_choice": `"required"`, "n_predict": `"integer"`, "min_p": `"number"`, "max_completion_tokens": `"minimum":1`,
+	} {
+		if !strings.Contains(string(body.Properties[name]), want) {
+			t.Errorf("%s: %s", name, body.Properties[name])
+		}
+	}
+	if len(body.Required) != 1 || body.Required[0] != "messages" {
+		t.Errorf("required: %v", body.Required)
+	}
+}
+
 // llama.vim names the fields that it wants, nested ones with a slash.
 func TestResponseFields(t *testing.T) {
 	s := serve(t, open, answering("x"))
@@ -403,26 +471,9 @@ func TestModelsTokensProperties(t *testing.T) {
 	}
 }
 
-// embedder gives a text its bytes' sum and length as an embedding.
-type embedder struct{ bytes }
-
-func (e embedder) Tokenize(text string) ([]models.Token, error) { return e.bytes.Tokenize(text) }
-func (embedder) Limit() int                                     { return 8 }
-func (embedder) Size() int                                      { return 2 }
-func (embedder) Embed(_ context.Context, ids []models.Token) ([]float32, error) {
-	if len(ids) > 8 {
-		return nil, &models.TooLongError{Tokens: len(ids), Limit: 8}
-	}
-	sum := float32(0)
-	for _, id := range ids {
-		sum += float32(id)
-	}
-	return []float32{sum, float32(len(ids))}, nil
-}
-
 func TestEmbeddings(t *testing.T) {
 	s := serve(t, open, answering("x"))
-	s.SetEmbedding(&serving.EmbeddingModel{Name: "embed", Embedder: embedder{}})
+	s.SetEmbedding(&serving.EmbeddingModel{Name: "embed", Embedder: gatewaytest.Embedder{}})
 	for _, test := range []struct {
 		name, body string
 		status     int
@@ -578,35 +629,4 @@ func TestInsecure(t *testing.T) {
 			t.Errorf("%s: %d %s", name, got.StatusCode, got.Text)
 		}
 	}
-}
-
-// No body ends the program, and every answer is JSON or a stream.
-func FuzzBodies(f *testing.F) {
-	f.Add(uint8(0), `{`+question+`,"stop":["x"],"response_format":{"type":"json_object"},"n":2}`)
-	f.Add(uint8(1), `{"prompt":[[1,2],[3]],"suffix":null,"seed":1,"stream":true}`)
-	f.Add(uint8(2), `{"prompt":"a","n_predict":0,"response_fields":["timings/prompt_n",""]}`)
-	f.Add(uint8(3), `{"input_prefix":"a","input_suffix":"b","input_extra":[{"text":"x"}],"t_max_predict_ms":1e300}`)
-	f.Add(uint8(4), `{"content":"\ud800","with_pieces":true}`)
-	f.Add(uint8(5), `{"tokens":[-1,2147483647]}`)
-	made, key, err := apikeys.New(apikeys.Key{Name: "fuzz"})
-	path := filepath.Join(f.TempDir(), apikeys.FileName)
-	if err == nil {
-		err = apikeys.Add(path, made)
-	}
-	ring, openErr := apikeys.Open(path)
-	if err := errors.Join(err, openErr); err != nil {
-		f.Fatal(err)
-	}
-	s := gateway.New(gateway.Options{APIKeys: ring, Logger: slog.New(slog.DiscardHandler)})
-	s.Ready(&serving.Model{Name: "m", Family: "f", Codec: &gatewaytest.Codec{}, Chat: &gatewaytest.Chat{}, Vocabulary: bytes{}, Generator: answering("x"), ContextSize: 512})
-	paths := []string{chat, completions, "/completion", "/infill", "/tokenize", "/detokenize", "/v1/embeddings"}
-	f.Fuzz(func(t *testing.T, which uint8, body string) {
-		r := httptest.NewRequest(http.MethodPost, paths[int(which)%len(paths)], strings.NewReader(body))
-		r.Header.Set("Authorization", "Bearer "+key)
-		w := httptest.NewRecorder()
-		s.ServeHTTP(w, r)
-		if w.Code >= 500 || w.Code == 401 || w.Header().Get("Content-Type") == "application/json" && !json.Valid(w.Body.Bytes()) {
-			t.Errorf("%d %s", w.Code, w.Body)
-		}
-	})
 }

@@ -74,12 +74,18 @@ func (r *tokenizeRequest) tokens(v models.Tokenizer) (ids []models.Token, err er
 	return ids, err
 }
 
+type detokenizeRequest struct {
+	Model  string         `json:"model"`
+	Tokens []models.Token `json:"tokens"`
+}
+
+type detokenized struct {
+	Content string `json:"content"`
+}
+
 // detokenize answers POST /detokenize.
 func (room *Room) detokenize(c *gin.Context) {
-	var r struct {
-		Model  string         `json:"model"`
-		Tokens []models.Token `json:"tokens"`
-	}
+	var r detokenizeRequest
 	if !read(c, &r) {
 		return
 	}
@@ -92,7 +98,7 @@ func (room *Room) detokenize(c *gin.Context) {
 	for _, id := range r.Tokens {
 		text.WriteString(vocabulary.Piece(id))
 	}
-	wire.JSON(c, http.StatusOK, map[string]string{"content": strings.ToValidUTF8(text.String(), "\uFFFD")})
+	wire.JSON(c, http.StatusOK, detokenized{strings.ToValidUTF8(text.String(), "\uFFFD")})
 }
 
 // vocabulary returns the tokenizer of a model.

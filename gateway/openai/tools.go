@@ -2,7 +2,6 @@ package openai
 
 import (
 	"encoding/json"
-	"net/http"
 	"regexp"
 	"strings"
 
@@ -109,7 +108,7 @@ func (r *chatRequest) use() (*toolUse, error) {
 func (f function) check(param string, i int) (models.Tool, error) {
 	t := models.Tool{Name: f.Name, Description: f.Description}
 	if !toolName.MatchString(f.Name) {
-		return t, invalid(param, "function %d has the name %q; names have 1 to %d letters, digits, and _ - . : /", i, clip(f.Name), mostToolName)
+		return t, invalid(param, "function %d has the name %q; names have 1 to %d letters, digits, and _ - . : /", i, f.Name, mostToolName)
 	}
 	if text := strings.TrimSpace(string(f.Parameters)); text != "" && text != "null" {
 		if text[0] != '{' {
@@ -123,13 +122,6 @@ func (f function) check(param string, i int) (models.Tool, error) {
 		}
 	}
 	return t, nil
-}
-
-func clip(s string) string {
-	if len(s) > mostToolName {
-		return strings.ToValidUTF8(s[:mostToolName], "") + "…"
-	}
-	return s
 }
 
 func choiceName(legacy bool) string {
@@ -150,14 +142,14 @@ func chosen(raw json.RawMessage, legacy bool) (named string, must bool, err erro
 		case !legacy && (*word == "required" || *word == "any"): // Mistral's clients say any
 			return "", true, nil
 		}
-		return "", false, invalid(choiceName(legacy), "%s is %q; none, auto, required and the name of a function are supported", choiceName(legacy), clip(*word))
+		return "", false, invalid(choiceName(legacy), "%s is %q; none, auto, required and the name of a function are supported", choiceName(legacy), *word)
 	}
 	var one struct {
 		Type, Name string
 		Function   struct{ Name string }
 	}
 	if json.Unmarshal(raw, &one) != nil {
-		return "", false, &Error{Status: http.StatusBadRequest, Message: choiceName(legacy) + " has to be a string or an object", Type: invalidRequest, Param: choiceName(legacy), Code: "invalid_type"}
+		return "", false, mistyped(choiceName(legacy), "%s has to be a string or an object", choiceName(legacy))
 	}
 	switch {
 	case one.Function.Name != "":
@@ -165,7 +157,7 @@ func chosen(raw json.RawMessage, legacy bool) (named string, must bool, err erro
 	case one.Name != "":
 		named = one.Name
 	case one.Type != "function" && one.Type != "":
-		return "", false, unsupported(choiceName(legacy), "%s has the type %q; only a function can be named", choiceName(legacy), clip(one.Type))
+		return "", false, unsupported(choiceName(legacy), "%s has the type %q; only a function can be named", choiceName(legacy), one.Type)
 	default:
 		return "", false, invalid(choiceName(legacy), "%s names no function", choiceName(legacy))
 	}

@@ -38,7 +38,7 @@ func serveTools(t *testing.T, form models.CallFormat, answers ...[]string) (*gat
 		return pieces, r
 	}}
 	s := gatewaytest.Start(t, open)
-	s.Ready(&serving.Model{Name: "tiny", Family: "qwen", Codec: &gatewaytest.Codec{}, Chat: &gatewaytest.Chat{Calls: form}, Vocabulary: bytes{}, Generator: g, ContextSize: 4096})
+	s.Ready(&serving.Model{Name: "tiny", Family: "qwen", Codec: &gatewaytest.Codec{}, Chat: &gatewaytest.Chat{Calls: form}, Vocabulary: gatewaytest.Bytes{}, Generator: g, ContextSize: 4096})
 	return s, g
 }
 

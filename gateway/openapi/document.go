@@ -2,7 +2,6 @@ package openapi
 
 import (
 	"cmp"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,8 +12,28 @@ import (
 // Info says what a document is about.
 type Info struct {
 	Version string
-	// Authenticated says that routes ask for GitLab's token.
+	// Authenticated says that routes ask for what Manners.Schemes says.
 	Authenticated bool
+	// Manners are what all routes have in common; their zero value is GitLab.
+	Manners *Manners
+}
+
+// Manners are what all routes of an API have in common.
+type Manners struct {
+	Summary string // one line
+	// Schemes are what a caller sends with each request, all of it, to be known.
+	Schemes schema.Description
+	// Forms are the forms that errors have, by name.
+	Forms schema.Description
+	// Refusals are the answers of every route like this one.
+	Refusals func(op Operation, authenticated bool) []Answer
+}
+
+func (i Info) manners() *Manners {
+	if i.Manners == nil {
+		return GitLab
+	}
+	return i.Manners
 }
 
 // Document returns the OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.1.html) of the
@@ -31,15 +50,15 @@ func Document(info Info, operations []Operation) schema.Description {
 		}
 		paths = append(paths, schema.Keyword{Name: path, Value: schema.Description{described}})
 	}
-	components := schema.Description{{Name: "schemas", Value: append(schema.Description{}, append(d.Named, refusals...)...)}}
+	components := schema.Description{{Name: "schemas", Value: slices.Concat(d.Named, info.manners().Forms)}}
 	if info.Authenticated {
-		components = append(components, schema.Keyword{Name: "securitySchemes", Value: schemes})
+		components = append(components, schema.Keyword{Name: "securitySchemes", Value: info.manners().Schemes})
 	}
 	return schema.Description{
 		{Name: "openapi", Value: "3.1.0"},
 		{Name: "info", Value: schema.Description{
 			{Name: "title", Value: "aigw"},
-			{Name: "summary", Value: "GitLab's AI Gateway API, answered by models that run in this process"},
+			{Name: "summary", Value: info.manners().Summary},
 			{Name: "version", Value: cmp.Or(info.Version, "dev")},
 		}},
 		{Name: "paths", Value: paths},
@@ -54,76 +73,21 @@ func sorted(operations []Operation) []Operation {
 	})
 }
 
-// schemes are what GitLab sends with each request (section 3.2 of the wire contract).
-var schemes = schema.Description{
-	{Name: "token", Value: schema.Description{{Name: "type", Value: "http"}, {Name: "scheme", Value: "bearer"}, {Name: "bearerFormat", Value: "JWT"}}},
-	{Name: "kind", Value: schema.Description{
-		{Name: "type", Value: "apiKey"}, {Name: "in", Value: "header"}, {Name: "name", Value: "X-Gitlab-Authentication-Type"}, {Name: "description", Value: "always oidc"},
-	}},
-}
-
-// refusals are the forms that errors have.
-var refusals = schema.Description{
-	{Name: "Refusal", Value: Of[struct {
-		Detail   string   `json:"detail"`
-		Progress *float64 `json:"progress,omitempty"` // while a model loads
-	}]()},
-	{Name: "Invalid", Value: schema.Description{
-		{Name: "type", Value: "object"},
-		{Name: "properties", Value: schema.Description{{Name: "detail", Value: schema.Description{{Name: "anyOf", Value: []schema.Description{typed("string"), {
-			{Name: "type", Value: "array"},
-			{Name: "items", Value: schema.Description{
-				{Name: "type", Value: "object"},
-				{Name: "properties", Value: schema.Description{
-					{Name: "type", Value: typed("string")},
-					{Name: "loc", Value: append(typed("array"), schema.Keyword{Name: "items", Value: schema.Description{{Name: "type", Value: []string{"string", "number"}}}})},
-					{Name: "msg", Value: typed("string")},
-					{Name: "input", Value: schema.Description{}},
-					{Name: "ctx", Value: typed("object")},
-				}},
-				{Name: "required", Value: []string{"type", "loc", "msg", "input"}},
-			}},
-		}}}}}}},
-		{Name: "required", Value: []string{"detail"}},
-	}},
-	{Name: "Stranger", Value: Of[struct {
-		Error string `json:"error"`
-	}]()},
-}
-
-// refused returns an answer in one of those forms.
-func refused(status int, form, about string) Answer {
-	return Answer{status, about, []Content{{"application/json", schema.Description{{Name: "$ref", Value: "#/components/schemas/" + form}}}}}
-}
-
-// Refused returns an answer that says in one text why something is not done.
-func Refused(status int, about string) Answer { return refused(status, "Refusal", about) }
-
 // answers returns all answers of an operation, in the order of their status.
-func (op Operation) answers(authenticated bool) []Answer {
+func (op Operation) answers(info Info) []Answer {
 	all := slices.Clone(op.Answers)
-	add := func(a Answer) {
+	for _, a := range info.manners().Refusals(op, info.Authenticated) {
 		if !slices.ContainsFunc(all, func(b Answer) bool { return b.Status == a.Status }) {
 			all = append(all, a)
 		}
 	}
-	if authenticated && !op.Public {
-		add(refused(http.StatusUnauthorized, "Stranger", "The token is missing or not valid."))
-	}
-	if !op.Public {
-		add(refused(http.StatusForbidden, "Refusal", "The token does not allow this, or a page of another origin asks where authentication is bypassed."))
-	}
-	if op.Body != nil {
-		add(refused(http.StatusBadRequest, "Refusal", "The body is no text in UTF-8, UTF-16 or UTF-32."))
-		add(refused(http.StatusRequestTimeout, "Refusal", "The body did not arrive in time."))
-		add(refused(http.StatusRequestEntityTooLarge, "Refusal", "The body is too large."))
-		add(refused(http.StatusUnprocessableEntity, "Invalid", "The body is not what is described here, its prompt does not fit the model, or no model can do it."))
-		add(refused(http.StatusTooManyRequests, "Refusal", "All places are taken; Retry-After says for how long."))
-		add(refused(http.StatusServiceUnavailable, "Refusal", "A model is loading, the server stops, or the model failed."))
-	}
-	add(refused(http.StatusRequestHeaderFieldsTooLarge, "Refusal", "The headers are too large."))
 	slices.SortStableFunc(all, func(a, b Answer) int { return cmp.Compare(a.Status, b.Status) })
 	return all
+}
+
+// In returns an answer whose body has one of an API's forms of errors.
+func In(form string, status int, about string) Answer {
+	return Answer{status, about, []Content{{"application/json", schema.Description{{Name: "$ref", Value: "#/components/schemas/" + form}}}}}
 }
 
 func (op Operation) describe(d *schema.Definitions, info Info, path string, parameters []string) schema.Description {
@@ -140,12 +104,15 @@ func (op Operation) describe(d *schema.Definitions, info Info, path string, para
 	}
 	add("operationId", strings.ToLower(op.Method)+strings.NewReplacer("/", "_", "{", "", "}", "", "-", "_").Replace(path))
 	if info.Authenticated && !op.Public {
-		// Both at once: one requirement with two members.
-		add("security", []schema.Description{{{Name: "token", Value: []string{}}, {Name: "kind", Value: []string{}}}})
+		together := schema.Description{} // one requirement with all members
+		for _, scheme := range info.manners().Schemes {
+			together = append(together, schema.Keyword{Name: scheme.Name, Value: []string{}})
+		}
+		add("security", []schema.Description{together})
 	}
 	var all []schema.Description
 	parameter := func(in, name string, shape schema.Description) {
-		all = append(all, schema.Description{{Name: "name", Value: name}, {Name: "in", Value: in}, {Name: "required", Value: true}, {Name: "schema", Value: shape}})
+		all = append(all, schema.Description{{Name: "name", Value: name}, {Name: "in", Value: in}, {Name: "required", Value: in != "query"}, {Name: "schema", Value: shape}})
 	}
 	for _, name := range parameters {
 		shape := typed("string")
@@ -157,6 +124,9 @@ func (op Operation) describe(d *schema.Definitions, info Info, path string, para
 	for _, name := range op.Headers {
 		parameter("header", name, append(typed("string"), schema.Keyword{Name: "pattern", Value: "^[!-~]+$"}))
 	}
+	for _, name := range op.Query {
+		parameter("query", name, typed("string"))
+	}
 	if len(all) > 0 {
 		add("parameters", all)
 	}
@@ -167,7 +137,7 @@ func (op Operation) describe(d *schema.Definitions, info Info, path string, para
 		})
 	}
 	responses := schema.Description{}
-	for _, a := range op.answers(info.Authenticated) {
+	for _, a := range op.answers(info) {
 		responses = append(responses, schema.Keyword{Name: strconv.Itoa(a.Status), Value: a.describe()})
 	}
 	add("responses", responses)

@@ -24,8 +24,8 @@ type Operation struct {
 	Text    string // what else a caller should know; may be empty
 	// Values are those that a parameter of the path may have; nil: any.
 	Values []string
-	// Headers must be sent, and not be empty.
-	Headers []string
+	// Headers must be sent, and not be empty. Query are parameters behind the path, which may be left out.
+	Headers, Query []string
 	// Body describes the request's body; nil is none.
 	Body func(*schema.Definitions) schema.Description
 	// Answers are those besides the ones that every route has.

@@ -52,7 +52,7 @@ func Page(info Info, operations []Operation, document string) ([]byte, error) {
 			}
 			e.JSON = string(text)
 		}
-		for _, a := range op.answers(info.Authenticated) {
+		for _, a := range op.answers(info) {
 			var types []string
 			for _, c := range a.Types {
 				types = append(types, c.Type)

@@ -85,17 +85,23 @@ def with_openai(base):
         ({"logprobs": True, "top_logprobs": 21}, openai.BadRequestError),
         ({"tools": [{"type": "function", "function": {"name": "no spaces"}}]}, openai.BadRequestError),
         ({"messages": [{"role": "user", "content": "x " * 20000}]}, openai.BadRequestError),
+        ({"max_tokens": "many"}, openai.BadRequestError),
+        ({"messages": "Hi"}, openai.BadRequestError),
+        ({"stop": 7}, openai.BadRequestError),
     ):
-        try:
-            client.chat.completions.create(**({"model": "smol", "messages": question} | wrong))
-        except kind as e:
-            assert e.body["message"] and e.type == "invalid_request_error", e.body
-        else:
-            raise AssertionError(wrong)
+        for stream in (False, True):
+            try:
+                client.chat.completions.create(**({"model": "smol", "messages": question, "stream": stream} | wrong))
+            except kind as e:
+                assert e.body["message"] and e.type == "invalid_request_error" and e.code and e.param, e.body
+                assert (e.code == "model_not_found") == (kind is openai.NotFoundError), e.body
+                assert (e.code == "context_length_exceeded") == ("x x x" in str(wrong)), e.body
+            else:
+                raise AssertionError(wrong)
     try:
         openai.OpenAI(base_url=base, api_key="sk-aigw-wrong", max_retries=0).models.list()
     except openai.AuthenticationError as e:
-        assert e.code == "invalid_api_key", e.body
+        assert e.code == "invalid_api_key" and e.type == "authentication_error", e.body
     else:
         raise AssertionError("a wrong key opens the door")
 
