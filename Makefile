@@ -149,6 +149,10 @@ baseline-test: model ## bin/tree on an emulated x86-64 CPU without AVX
 arm64-test: model ## bin/tree-arm64 (make tree ARCH=arm64) on an emulated ARM CPU: chooses a variant, completes, packs
 	@.ci/arm64-test
 
+.PHONY: rpc-test
+rpc-test: model ## bin/tree twice, in two network namespaces, with layers of one model on both
+	@.ci/rpc-test
+
 .PHONY: helm-test
 helm-test: ## the Helm chart: golden files, strict types, lint, schema
 	@.ci/helm-test

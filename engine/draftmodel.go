@@ -49,6 +49,7 @@ func (o Options) draftOptions(cells int) Options {
 		Model: o.DraftModel, Overrides: o.DraftOverrides, Context: cells, Parallel: o.Parallel, Batch: max(draftSlice, or(o.Parallel, DefaultParallel)), Threads: o.Threads,
 		Draft: -1, StepTime: o.stepTime(), FlashAttention: o.FlashAttention, BackendDir: o.BackendDir, Logger: o.Logger,
 	}
+	d.noRemote = true // a guess is worth no question over the network
 	if o.GPULayers != 0 {
 		d.GPULayers = -1
 	}

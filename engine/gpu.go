@@ -5,16 +5,17 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"aigw/engine/llama"
 )
 
-// HasGPU reports whether something other than the CPU can compute. llama.cpp must have been
+// HasGPU reports whether something of this machine other than the CPU can compute. llama.cpp must have been
 // initialised, which About and everything that loads a file do.
 func HasGPU() bool {
 	for _, d := range llama.Info().Devices {
-		if d.Type == llama.DeviceGPU || d.Type == llama.DeviceIntegratedGPU {
+		if !d.Remote && (d.Type == llama.DeviceGPU || d.Type == llama.DeviceIntegratedGPU) {
 			return true
 		}
 	}
@@ -24,17 +25,22 @@ func HasGPU() bool {
 // BuiltForGPU reports whether this program has a back end for GPUs, whether or not it can be loaded here.
 func BuiltForGPU() bool {
 	b := llama.Info()
-	return b.CUDA || len(b.Unloadable) > 0
+	return b.CUDA || len(gpuPlugins(b.Unloadable)) > 0
+}
+
+// gpuPlugins leaves out what computes on no GPU of this machine.
+func gpuPlugins(all []llama.Unloadable) []llama.Unloadable {
+	return slices.DeleteFunc(slices.Clone(all), func(u llama.Unloadable) bool { return u.File == "libggml-rpc.so" })
 }
 
 // WhyNoGPU says why there is none, and what to do about it.
 func WhyNoGPU() string {
 	b := llama.Info()
-	switch {
-	case b.CUDA:
+	if b.CUDA {
 		return whyNoGPU("/")
-	case len(b.Unloadable) > 0:
-		return whyUnloadable(b.Unloadable[0])
+	}
+	if lost := gpuPlugins(b.Unloadable); len(lost) > 0 {
+		return whyUnloadable(lost[0])
 	}
 	return "this program was built for the CPU alone; use the CUDA build (make build AIGW_CUDA=1)"
 }

@@ -12,13 +12,13 @@ import (
 // Weights, cache and compute buffers are llama.cpp's own numbers for exactly these settings
 // (engine/llama, PlanOnly); the rest is what its count leaves out.
 type MemoryPlan struct {
-	Weights    uint64 // the file's, mapped: pages that the system may drop and read again
-	Repacked   uint64 // copies of weights in the order in which this CPU computes fastest
-	Cache      uint64 // KV cache
-	Compute    uint64 // intermediate results of a step
-	Outputs    uint64 // logits, and the candidates of a sampler
-	Vocabulary uint64 // pieces, merges and their tables, in llama.cpp and here
-	GPUs       []GPUPlan
+	Weights    uint64    // the file's, mapped: pages that the system may drop and read again
+	Repacked   uint64    // copies of weights in the order in which this CPU computes fastest
+	Cache      uint64    // KV cache
+	Compute    uint64    // intermediate results of a step
+	Outputs    uint64    // logits, and the candidates of a sampler
+	Vocabulary uint64    // pieces, merges and their tables, in llama.cpp and here
+	GPUs       []GPUPlan // and other machines
 
 	Settings  string // context, requests at once and cache types, for people
 	Context   int    // cells
@@ -27,15 +27,26 @@ type MemoryPlan struct {
 	GPULayers int    // of them on GPUs
 }
 
-// GPUPlan is the part of a plan that is in the memory of one GPU.
+// GPUPlan is the part of a plan that is in the memory of one GPU, or of one device of another machine.
 type GPUPlan struct {
 	Name                    string
+	Remote                  bool // of another machine, and Name is what people call that
 	Weights, Cache, Compute uint64
 	Free                    uint64 // when the plan was made
 }
 
 // Total is what the GPU must have free.
 func (g GPUPlan) Total() uint64 { return g.Weights + g.Cache + g.Compute }
+
+// Remote is the part of a plan that is on other machines.
+func (p *MemoryPlan) Remote() (bytes uint64) {
+	for _, g := range p.GPUs {
+		if g.Remote {
+			bytes += g.Total()
+		}
+	}
+	return bytes
+}
 
 // Total is the main memory that the model takes once all of it was used.
 func (p *MemoryPlan) Total() uint64 {
@@ -119,7 +130,7 @@ func openPlanner(o Options) (*planner, error) {
 	}
 	p := &planner{model: model, gpus: map[string]llama.Device{}}
 	for _, d := range llama.Info().Devices {
-		if d.Type == llama.DeviceGPU || d.Type == llama.DeviceIntegratedGPU {
+		if (d.Type == llama.DeviceGPU || d.Type == llama.DeviceIntegratedGPU) && !(d.Remote && o.noRemote) {
 			p.gpus[d.Name] = d
 		}
 	}
@@ -158,8 +169,12 @@ func (p *planner) plan(o Options) (*MemoryPlan, error) {
 		out.GPULayers = 0
 	}
 	for _, u := range uses {
-		if device, ok := p.gpus[u.Name]; ok {
-			out.GPUs = append(out.GPUs, GPUPlan{u.Name, u.Model, u.Context, u.Compute, device.FreeBytes})
+		if device, ok := p.gpus[u.Device]; ok && !u.Host {
+			name := device.Name
+			if device.Remote {
+				name = device.Description
+			}
+			out.GPUs = append(out.GPUs, GPUPlan{name, device.Remote, u.Model, u.Context, u.Compute, device.FreeBytes})
 			out.Weights -= min(out.Weights, u.Model) // unmapped once it is copied
 			continue
 		}

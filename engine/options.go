@@ -63,6 +63,8 @@ type Options struct {
 	Logger     *slog.Logger       // nil: slog.Default()
 	Progress   func(done float32) // called while weights load, from 0 to 1; may be nil
 
+	noRemote bool // compute on this machine alone
+
 	draftAlways     bool          // tests: guess whether it pays or not
 	parkAlways      bool          // tests: park whether it pays or not
 	calibrationTime time.Duration // tests: measure everything, however slow the machine is
@@ -86,7 +88,7 @@ const (
 
 // modelOptions are those of the binding.
 func (o Options) modelOptions() llama.ModelOptions {
-	m := llama.ModelOptions{GPULayers: o.GPULayers}
+	m := llama.ModelOptions{GPULayers: o.GPULayers, NoRemote: o.noRemote}
 	for _, v := range o.Overrides {
 		m.Overrides = append(m.Overrides, llama.Override{Key: v.Key, Value: v.Value})
 	}
@@ -170,7 +172,7 @@ func (o Options) settle(m *llama.Model) (settings, error) {
 // interruptible: llama.cpp asks between two operations whether to go on, but only where the CPU
 // computes. Engines that take turns do not see who waits for the other one.
 func (o Options) interruptible() bool {
-	return o.Turn == nil && (o.GPULayers == 0 || !llama.Info().CUDA)
+	return o.Turn == nil && (o.GPULayers == 0 || !llama.Info().CUDA && !HasRemote())
 }
 
 // stepTime is how long a stream may stand still for somebody else's prompt: what a reader does

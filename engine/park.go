@@ -26,6 +26,8 @@ func (o Options) parkBytes() uint64 {
 		return 0
 	case o.ParkBytes > 0:
 		return uint64(o.ParkBytes)
+	case o.GPULayers != 0 && HasRemote(): // moving cells over a network costs more than passing by them
+		return 0
 	}
 	free, err := Available()
 	if err != nil {

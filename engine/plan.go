@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 
 	"aigw/engine/llama"
 )
@@ -43,20 +46,22 @@ func (e *Engine) describe(c *llama.Context) error {
 	if err != nil {
 		return fmt.Errorf("count memory: %w", err)
 	}
-	gpu := map[string]string{} // buffer name -> device
+	gpu := map[string]string{} // device -> what people call it
 	for _, d := range llama.Info().Devices {
 		if d.Type == llama.DeviceGPU || d.Type == llama.DeviceIntegratedGPU {
 			gpu[d.Name] = d.Name + " (" + d.Description + ")"
 		}
 	}
-	e.plan.Device = "CPU"
+	var devices []string
 	for _, u := range uses {
 		e.plan.WeightBytes += u.Model
 		e.plan.CacheBytes += u.Context
 		e.plan.ComputeBytes += u.Compute
-		if name := gpu[u.Name]; name != "" && u.Model > 0 {
-			e.plan.Device = name
+		if name := gpu[u.Device]; name != "" && !u.Host && u.Model > 0 {
+			devices = append(devices, name)
 		}
 	}
+	slices.Sort(devices)
+	e.plan.Device = cmp.Or(strings.Join(slices.Compact(devices), ", "), "CPU")
 	return nil
 }

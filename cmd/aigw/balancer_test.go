@@ -60,10 +60,14 @@ func startBalancer(t *testing.T, directive string, addresses ...string) *balance
 		t.Fatal(err)
 	}
 	over := make(chan error, 1)
-	go func() { over <- cmd.Wait() }()
+	go func() {
+		over <- cmd.Wait()
+		close(over)
+	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt) // it takes its workers along
-		<-over
+		for range over {
+		}
 	})
 	for {
 		conn, err := net.Dial("unix", filepath.Join(b.dir, byTurn))

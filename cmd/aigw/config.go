@@ -186,6 +186,13 @@ func destinations(c *cli.Context) ([]destination, error) {
 	for _, m := range servers {
 		add(m.server.base, "model "+m.name+", --model")
 	}
+	workers, _, err := askedWorkers(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, address := range workers {
+		list = append(list, destination{Origin: address, Why: "layers of the model, --rpc"})
+	}
 	to, err := collector(c)
 	if err != nil {
 		return nil, err

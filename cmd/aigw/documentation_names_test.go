@@ -68,13 +68,23 @@ func wrongWord(commands []*cli.Command, words []string) string {
 	if at == nil {
 		return words[0]
 	}
+	value := false // the word before is a flag, and this one its value
 	for _, word := range words[1:] {
 		if flag, isFlag := strings.CutPrefix(word, "--"); isFlag {
-			flag, _, _ = strings.Cut(flag, "=")
-			known := slices.ContainsFunc(at.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), flag) })
-			if !known && flag != "help" && flag != "" {
+			flag, _, whole := strings.Cut(flag, "=")
+			i := slices.IndexFunc(at.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), flag) })
+			if i < 0 && flag != "help" && flag != "" {
 				return "--" + flag
 			}
+			value = false
+			if i >= 0 && !whole {
+				_, isSwitch := at.Flags[i].(*cli.BoolFlag)
+				value = !isSwitch
+			}
+			continue
+		}
+		if value {
+			value = false
 			continue
 		}
 		if len(at.Subcommands) > 0 {
@@ -191,10 +201,12 @@ func TestWrongWords(t *testing.T) {
 		"aigw run --model x.gguf --ctx 8":                        "",
 		"aigw models inspect --ctx 8192 x.gguf":                  "",
 		"aigw serve":                                             "serve",
+		"aigw rpc-worker --listen 10.0.0.2:50052 --peer 5f0c":    "",
+		"aigw rpc-worker --listen 10.0.0.2:50052 fingerprind":    "fingerprind",
 		"aigw run --contxt=8":                                    "--contxt",
 		"aigw models inspekt x.gguf":                             "inspekt",
 		"A=b bin/aigw docs index d -o x --verzion 1 && aigw top": "--verzion",
-		"docker exec aigw aigw versoin":                          "versoin",
+		"docker exec aigw aigw wersion":                          "wersion",
 	} {
 		got := ""
 		for _, words := range mentioned(line) {
@@ -210,7 +222,7 @@ func TestWrongWords(t *testing.T) {
 
 // anchor is how GitHub and GitLab name a heading.
 func anchor(heading string) string {
-	heading = regexp.MustCompile("[^\\p{L}\\p{N} _-]").ReplaceAllString(strings.ToLower(heading), "")
+	heading = regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(heading), "")
 	return strings.ReplaceAll(heading, " ", "-")
 }
 

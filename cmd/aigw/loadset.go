@@ -36,6 +36,9 @@ func (s *server) load(ctx context.Context) ([]*loaded, error) {
 		s.serve(ctx, nil, elsewhere)
 		return nil, nil
 	}
+	if err := s.addWorkers(ctx); err != nil {
+		return nil, err
+	}
 	options, err := s.prepare()
 	if err != nil {
 		return nil, err
@@ -136,6 +139,12 @@ func (s *server) prepare() ([]engine.Options, error) {
 		s.log.Info("memory plan", "model", files[i].name, "all_mib", p.Total()>>20, "needed_mib", p.Needed()>>20,
 			"weights_mib", p.Weights>>20, "repacked_mib", p.Repacked>>20, "kv_cache_mib", p.Cache>>20, "compute_mib", p.Compute>>20,
 			"outputs_mib", p.Outputs>>20, "vocabulary_mib", p.Vocabulary>>20, "gpu_layers", p.GPULayers, "layers", p.Layers)
+		for _, g := range p.GPUs {
+			if g.Remote {
+				s.log.Info("memory on another machine", "model", files[i].name, "worker", g.Name, "all_mib", g.Total()>>20,
+					"weights_mib", g.Weights>>20, "kv_cache_mib", g.Cache>>20, "compute_mib", g.Compute>>20, "free_mib", g.Free>>20)
+			}
+		}
 	}
 	return options, nil
 }

@@ -61,7 +61,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Commands: []*cli.Command{
 			runCommand(), completeCommand(), chatCommand(), askCommand(), tokenizeCommand(), modelsCommand(), docsCommand(), tokenCommand(), keysCommand(),
 			configCommand(), doctorCommand(), benchCommand(), topCommand(), explainCommand(), supportCommand(),
-			bundleCommand(), installSystemdCommand(), healthCommand(), completionCommand(), manCommand(),
+			bundleCommand(), rpcWorkerCommand(), installSystemdCommand(), healthCommand(), completionCommand(), manCommand(),
 			versionCommand(),
 		},
 		EnableBashCompletion: true,

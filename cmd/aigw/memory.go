@@ -40,7 +40,7 @@ func placeModels(c *cli.Context, log *slog.Logger, options []engine.Options) ([]
 
 // placeModel plans one model beside what others take of the GPUs.
 func placeModel(log *slog.Logger, o *engine.Options, taken map[string]uint64) (*engine.MemoryPlan, error) {
-	if o.GPULayers == autoLayers && !engine.HasGPU() {
+	if o.GPULayers == autoLayers && !engine.HasGPU() && !engine.HasRemote() {
 		o.GPULayers = 0
 	}
 	if o.GPULayers == autoLayers {
@@ -49,7 +49,7 @@ func placeModel(log *slog.Logger, o *engine.Options, taken map[string]uint64) (*
 			return nil, err
 		}
 		if o.GPULayers = layers; of > 0 {
-			log.Info("layers on the GPU", "model", filepath.Base(o.Model), "layers", layers, "of", of)
+			log.Info("layers on GPUs and other machines", "model", filepath.Base(o.Model), "layers", layers, "of", of)
 		}
 	}
 	p, err := engine.PlanMemory(*o)
@@ -68,9 +68,10 @@ func placeModel(log *slog.Logger, o *engine.Options, taken map[string]uint64) (*
 
 // checkMemory refuses what main memory cannot hold. The largest model is the one to change.
 func checkMemory(options []engine.Options, plans []*engine.MemoryPlan, available engine.AvailableMemory) error {
-	needed, largest := uint64(0), 0
+	needed, remote, largest := uint64(0), uint64(0), 0
 	for i, p := range plans {
 		needed += p.Needed()
+		remote += p.Remote()
 		if p.Needed() > plans[largest].Needed() {
 			largest = i
 		}
@@ -87,8 +88,15 @@ func checkMemory(options []engine.Options, plans []*engine.MemoryPlan, available
 	if len(plans) > 1 {
 		what = fmt.Sprintf("the %d models", len(plans))
 	}
-	text := fmt.Sprintf("%s would need %s of memory, and %s are %s: %s", what, mebibytes(needed), mebibytes(available.Bytes), available.Source,
+	beside := ""
+	if remote > 0 {
+		beside = fmt.Sprintf(" beside the %s on rpc workers", mebibytes(remote))
+	}
+	text := fmt.Sprintf("%s would need %s of memory%s, and %s are %s: %s", what, mebibytes(needed), beside, mebibytes(available.Bytes), available.Source,
 		adviceFor(fit, plans[largest]))
+	if remote > 0 {
+		text += ", or add a worker with --rpc"
+	}
 	if len(plans) > 1 {
 		text += ", or load fewer models at once"
 	}
@@ -100,7 +108,7 @@ func adviceFor(fit engine.Fit, plan *engine.MemoryPlan) string {
 	if fit.Weights > 0 || fit.Settings == (engine.Settings{}) {
 		weights := plan.Weights + plan.Repacked - min(plan.Weights, plan.Repacked)
 		if fit.Weights < weights/8 { // two bits a weight is the least that is any good
-			return "no settings and no quantisation of this model would fit; use a smaller model, or more memory"
+			return "no settings and no quantisation of this model would fit; use a smaller model, or more memory, which other machines can have, too (docs/beyond-one-node.md)"
 		}
 		return fmt.Sprintf("settings alone do not help; use a quantisation whose weights have at most %s (these have %s)",
 			mebibytes(fit.Weights), mebibytes(weights))

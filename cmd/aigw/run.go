@@ -35,6 +35,7 @@ func runCommand() *cli.Command {
 			"  aigw run --models-dir /models --completion-model codestral --chat-model mistral\n" +
 			"  aigw run --litellm-config config.yaml\n" +
 			"  aigw run --model codestral.gguf --model mistral=https://vllm.example.com/v1 --model-key-file key.txt    # chat by another server\n" +
+			"  aigw run --model mixtral.gguf --rpc 10.0.0.2:50052 --rpc-peer 9a1e…    # layers on another machine, see aigw rpc-worker\n" +
 			"  aigw run --config /etc/aigw/config.yaml    # see aigw config\n" +
 			"  aigw run --model codegemma=/models/codegemma-7b.gguf --listen 0.0.0.0:5052 --parallel 16\n" +
 			"  AIGW_AUTH__BYPASS_EXTERNAL=true aigw run --model codestral.gguf    # to try it without GitLab",
@@ -46,7 +47,7 @@ func runCommand() *cli.Command {
 
 // runFlags are the settings of the server, on the command line and in the file of --config.
 func runFlags() []cli.Flag {
-	return append(slices.Concat(modelFlags(), modelSetFlags(), modelServerFlags(), authFlags(), openAIFlags(), tlsFlags(), limitFlags(), docsFlags(), tracingFlags()),
+	return append(slices.Concat(modelFlags(), modelSetFlags(), modelServerFlags(), rpcFlags(), authFlags(), openAIFlags(), tlsFlags(), limitFlags(), docsFlags(), tracingFlags()),
 		configFlag(), superviseFlag(),
 		&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the API", DefaultText: "127.0.0.1:5052", EnvVars: []string{"AIGW_LISTEN"}},
 		&cli.StringFlag{Name: "metrics-listen", Usage: "`ADDRESS` of the Prometheus metrics", DefaultText: "127.0.0.1:8082", EnvVars: []string{"AIGW_METRICS_LISTEN"}},
@@ -294,7 +295,7 @@ func checkRunFlags(c *cli.Context) error {
 	if _, err := collector(c); err != nil {
 		return err
 	}
-	if err := errors.Join(checkModelServers(c), checkOpenAIFlags(c), checkUI(c)); err != nil {
+	if err := errors.Join(checkModelServers(c), checkRPC(c), checkOpenAIFlags(c), checkUI(c)); err != nil {
 		return err
 	}
 	if _, err := bypassOptions(c); err != nil {

@@ -65,8 +65,14 @@ func startProcess(t *testing.T, env []string, args ...string) *process {
 // newProcess starts the program, which ends with the test.
 func newProcess(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
+	return newProcessOf(t, os.Args[0], env, args...)
+}
+
+// newProcessOf does so with another file of the program.
+func newProcessOf(t *testing.T, program string, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{running: &running{t: t, log: &lockedBuffer{}}, over: make(chan struct{})}
-	p.cmd = exec.Command(os.Args[0], append([]string{"run", "--supervise", "on", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--threads", "1"}, args...)...)
+	p.cmd = exec.Command(program, append([]string{"run", "--supervise", "on", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--threads", "1"}, args...)...)
 	p.cmd.Env = append(os.Environ(), append(env, asProgramVar+"=1")...)
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {

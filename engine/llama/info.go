@@ -3,7 +3,10 @@ package llama
 // #include "shim.h"
 import "C"
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // DeviceType is the kind of a device, numbered as enum ggml_backend_dev_type.
 type DeviceType int32
@@ -38,7 +41,8 @@ type Device struct {
 	Name        string // such as "CPU" or "CUDA0"
 	Description string // such as the name of the processor
 	Type        DeviceType
-	FreeBytes   uint64 // memory free when Info was called
+	Remote      bool   // it is another machine's, see AddRemote, and Description is what people call it
+	FreeBytes   uint64 // memory free when Info was called; another machine's when it was added
 	TotalBytes  uint64
 }
 
@@ -83,6 +87,9 @@ func Info() BuildInfo {
 	}
 	for i := range C.aigw_backend_count() {
 		name := C.GoString(C.aigw_backend_name(i))
+		if strings.HasPrefix(name, "RPC[") { // a connection, not a back end
+			continue
+		}
 		b.Backends = append(b.Backends, name)
 		b.CUDA = b.CUDA || name == "CUDA"
 	}
@@ -91,13 +98,18 @@ func Info() BuildInfo {
 		if C.aigw_device_get(i, &d, nil) != C.AIGW_OK {
 			continue
 		}
-		b.Devices = append(b.Devices, Device{
+		found := Device{
 			Name:        C.GoString(d.name),
 			Description: C.GoString(d.description),
 			Type:        DeviceType(d._type),
+			Remote:      bool(d.remote),
 			FreeBytes:   uint64(d.free_bytes),
 			TotalBytes:  uint64(d.total_bytes),
-		})
+		}
+		if found.Remote {
+			found.Description = remoteLabel(found.Name)
+		}
+		b.Devices = append(b.Devices, found)
 	}
 	for i := C.int32_t(0); ; i++ {
 		name := C.aigw_cpu_feature(i)

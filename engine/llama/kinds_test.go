@@ -52,6 +52,7 @@ func TestTinyModels(t *testing.T) {
 		{kind: testmodel.LearnedPositions, isVocab: true, learned: true},
 		{kind: testmodel.Recurrent, isVocab: true, recurrent: true},
 		{kind: testmodel.Encoder, isVocab: true, contextError: ErrNotGenerative, learned: true},
+		{kind: testmodel.Mixture, isVocab: true},
 		{kind: testmodel.NoVocabulary, contextError: ErrNoVocab},
 	} {
 		t.Run(string(test.kind), func(t *testing.T) {

@@ -87,6 +87,7 @@ func (c *Context) UsedCells() (int, error) {
 // MemoryUse is the memory of one kind of buffer, in bytes.
 type MemoryUse struct {
 	Name    string // such as "CPU", "CPU_REPACK" or "CUDA0"
+	Device  string // whose it is, as in Info
 	Host    bool   // the CPU can read it
 	Model   uint64 // weights, shared by all contexts of the model
 	Context uint64 // the KV cache
@@ -118,6 +119,7 @@ func (c *Context) MemoryBytes() ([]MemoryUse, error) {
 		for i := range uses {
 			uses[i] = MemoryUse{
 				Name:    C.GoString(&buf[i].name[0]),
+				Device:  C.GoString(&buf[i].device[0]),
 				Host:    bool(buf[i].host),
 				Model:   uint64(buf[i].model),
 				Context: uint64(buf[i].context),

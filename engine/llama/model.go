@@ -38,8 +38,9 @@ type Override struct {
 
 // ModelOptions say how a file is loaded. The zero value loads it for the CPU.
 type ModelOptions struct {
-	// GPULayers is how many layers go to GPUs: 0 uses none at all, -1 means all.
+	// GPULayers is how many layers go to GPUs and other machines (AddRemote): 0 uses none at all, -1 means all.
 	GPULayers int
+	NoRemote  bool // use no other machine
 	LoadMode  LoadMode
 	// NoRepack keeps weights as they are in the file. Repacked ones are faster on most CPUs but
 	// a second copy in memory when the file is mapped.
@@ -107,6 +108,7 @@ func LoadModel(path string, o ModelOptions) (*Model, error) {
 		no_repack:     C.bool(o.NoRepack),
 		vocab_only:    C.bool(o.VocabOnly),
 		plan_only:     C.bool(o.PlanOnly),
+		no_remote:     C.bool(o.NoRemote),
 		check_tensors: C.bool(o.CheckTensors),
 		n_overrides:   C.int32_t(len(overrides)),
 	}

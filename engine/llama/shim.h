@@ -44,6 +44,7 @@ int32_t aigw_device_count(void);
 typedef struct {
 	const char *name, *description;
 	int32_t type;
+	bool remote;
 	uint64_t free_bytes, total_bytes;
 } aigw_device;
 int32_t aigw_device_get(int32_t i, aigw_device *out, aigw_error *err);
@@ -88,6 +89,7 @@ typedef struct {
 	int32_t gpu_layers;
 	int32_t load_mode;
 	bool no_repack, vocab_only, check_tensors, plan_only;
+	bool no_remote; // leave out devices of other machines
 	int32_t n_overrides;
 	uintptr_t progress; // cgo.Handle of a Go function, 0 for none
 } aigw_model_options;
@@ -283,7 +285,8 @@ int32_t aigw_memory_clear(aigw_context *c, bool data, aigw_error *err);
 int32_t aigw_used_cells(aigw_context *c, int64_t *out, aigw_error *err);
 
 typedef struct {
-	char name[64]; // of the buffer type, such as "CPU" or "CUDA0"
+	char name[64];   // of the buffer type, such as "CPU" or "CUDA0"
+	char device[64]; // of its device, which for other machines has another name
 	bool host;
 	uint64_t model, context, compute;
 } aigw_memory_use;
@@ -293,6 +296,20 @@ int32_t aigw_memory_breakdown(const aigw_context *c, aigw_memory_use *out, int32
 int32_t aigw_state_size(aigw_context *c, int32_t seq, uint64_t *out, aigw_error *err);
 int32_t aigw_state_get(aigw_context *c, int32_t seq, uint8_t *out, uint64_t size, uint64_t *n, aigw_error *err);
 int32_t aigw_state_set(aigw_context *c, int32_t seq, const uint8_t *in, uint64_t size, uint64_t *n, aigw_error *err);
+
+// --- devices of other machines (shim_rpc.cpp) ---
+
+// Whether this build has ggml's RPC back end with the sockets of third_party/llama.cpp/patches/rpc.patch.
+bool aigw_rpc_available(void);
+void aigw_rpc_version(int32_t *major, int32_t *minor, int32_t *patch); // of the protocol
+typedef struct {
+	uint64_t free_bytes, total_bytes;
+} aigw_remote_memory;
+// Connects to an endpoint and registers its devices for as long as the process lives; *n is how many. memory is
+// what they have, in their order; with n_memory 0 they are asked.
+int32_t aigw_rpc_add(const char *endpoint, const aigw_remote_memory *memory, int32_t n_memory, int32_t *n, aigw_error *err);
+// Serves devices of this process, by their numbers, to the connection fd, and returns when that has ended.
+int32_t aigw_rpc_serve(int32_t fd, int32_t n_threads, const int32_t *devices, int32_t n, aigw_error *err);
 
 // --- number formats (shim_quantize.cpp) ---
 

@@ -109,10 +109,10 @@ int32_t aigw_device_get(int32_t i, aigw_device *out, aigw_error *err) {
 	return aigw::guard(err, [&]() -> int32_t {
 		if (i < 0 || (size_t)i >= ggml_backend_dev_count()) return AIGW_FAILED;
 		ggml_backend_dev_t dev = ggml_backend_dev_get(i);
-		size_t free_bytes = 0, total_bytes = 0;
-		ggml_backend_dev_memory(dev, &free_bytes, &total_bytes);
+		uint64_t free_bytes = 0, total_bytes = 0;
+		aigw::device_memory(dev, &free_bytes, &total_bytes);
 		*out = {ggml_backend_dev_name(dev), ggml_backend_dev_description(dev), (int32_t)ggml_backend_dev_type(dev),
-		        free_bytes, total_bytes};
+		        aigw::is_remote(dev), free_bytes, total_bytes};
 		return AIGW_OK;
 	});
 }

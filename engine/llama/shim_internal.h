@@ -107,6 +107,13 @@ void stop_worker(aigw_context *c);
 // the stack costs address space only.
 void run_with_stack(size_t bytes, const std::function<void()> &f);
 
+// Devices of other machines (shim_rpc.cpp). Their memory is what they said when they were added: asking is a question over
+// the network that waits behind what they compute.
+bool is_remote(ggml_backend_dev_t dev);
+void device_memory(ggml_backend_dev_t dev, uint64_t *free_bytes, uint64_t *total_bytes);
+// What layers can be given to, in llama.cpp's own order; with remote, other machines too.
+std::vector<ggml_backend_dev_t> offload_devices(bool remote);
+
 // Draws one token from n_vocab logits, which are changed meanwhile and restored.
 // candidates is scratch for n_vocab entries, shared by the samplers of a context. Returns an AIGW_ROW_.
 int8_t sample(aigw_sampler *s, float *logits, llama_token_data *candidates, int32_t *token);

@@ -59,6 +59,8 @@ int32_t aigw_memory_breakdown(const aigw_context *c, aigw_memory_use *out, int32
 				aigw_memory_use &to = out[*n];
 				to = {};
 				snprintf(to.name, sizeof to.name, "%s", ggml_backend_buft_name(type));
+				ggml_backend_dev_t dev = ggml_backend_buft_get_device(type);
+				snprintf(to.device, sizeof to.device, "%s", dev ? ggml_backend_dev_name(dev) : "");
 				to.host = ggml_backend_buft_is_host(type);
 				to.model = use.model;
 				to.context = use.context;

@@ -99,12 +99,27 @@ int32_t aigw_model_load(const char *path, const aigw_model_options *o, const aig
 		auto kv = convert(overrides, o->n_overrides);
 		progress_state progress = {o->progress, false};
 		ggml_backend_dev_t no_devices[] = {nullptr};
+		// Where there are other machines, shares follow the memory that they said they have free.
+		auto devices = aigw::offload_devices(!o->no_remote);
+		std::vector<float> shares(llama_max_devices(), 0);
+		bool remote = false;
+		for (size_t i = 0; i < devices.size(); i++) remote = remote || aigw::is_remote(devices[i]);
+		for (size_t i = 0; remote && i < devices.size() && i < shares.size(); i++) {
+			uint64_t free_bytes = 0, total_bytes = 0;
+			aigw::device_memory(devices[i], &free_bytes, &total_bytes);
+			shares[i] = (float)free_bytes / (1 << 20);
+		}
+		devices.push_back(nullptr);
 
 		llama_model_params params = llama_model_default_params();
 		params.n_gpu_layers = o->gpu_layers;
 		// Layers apart, llama.cpp also uses a GPU for large products and the KV cache: with no
 		// layer on it, it is not touched at all.
 		if (o->gpu_layers == 0) params.devices = no_devices;
+		else if (remote) {
+			params.devices = devices.data();
+			params.tensor_split = shares.data();
+		} else if (o->no_remote) params.devices = devices.data();
 		params.load_mode = (llama_load_mode)o->load_mode;
 		if (o->plan_only) { // maps nothing: llama.cpp asserts that
 			params.no_alloc = true;

@@ -17,6 +17,7 @@ var dialers = map[string][]string{
 	"cmd/aigw/doctor_model.go":      {"aigw doctor asks the gateway of --url, or its own"},
 	"cmd/aigw/remote.go":            {"aigw complete, chat and ask ask the gateway of --url"},
 	"cmd/aigw/health.go":            {"asks the gateway on this machine"},
+	"internal/tunnel/client.go":     {"to the workers of --rpc, with pinned keys"},
 	"cmd/aigw/authoptions.go":       {"looks up the name of --listen"},
 	"gateway/gatewaytest/server.go": {"for tests"},
 }

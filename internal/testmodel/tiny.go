@@ -22,6 +22,7 @@ const (
 	Recurrent        Kind = "mamba"  // a state instead of cells
 	Encoder          Kind = "bert"   // no memory; one embedding for a text
 	NoVocabulary     Kind = "llama without a vocabulary"
+	Mixture          Kind = "llama of experts" // as Mixtral: of tinyExperts each token uses two
 )
 
 // Sizes of tiny models. Token b stands for byte b, and token TinyVocab-1 ends a text.
@@ -34,6 +35,7 @@ const (
 
 	tinyEmbedding   = 64
 	tinyFeedForward = 128
+	tinyExperts     = 8
 )
 
 // Tiny writes a model with random weights, the same at each call, and returns its path. What it
@@ -125,6 +127,11 @@ func (w *ggufWriter) weight(name string, in, out int) {
 	w.tensor(name+".weight", 0, 1/math.Sqrt(float64(in)), in, out)
 }
 
+// experts is such a matrix for each of them.
+func (w *ggufWriter) experts(name string, in, out int) {
+	w.tensor(name+".weight", 0, 1/math.Sqrt(float64(in)), in, out, tinyExperts)
+}
+
 func (w *ggufWriter) norm(name string)             { w.tensor(name+".weight", 1, 0.1, tinyEmbedding) }
 func (w *ggufWriter) bias(name string, n int)      { w.tensor(name+".bias", 0, 0.1, n) }
 func (w *ggufWriter) normAndBias(name string)      { w.norm(name); w.bias(name, tinyEmbedding) }
@@ -150,7 +157,7 @@ func (w *ggufWriter) bytes() []byte {
 
 func (w *ggufWriter) model(kind Kind) {
 	arch := string(kind)
-	if kind == NoVocabulary {
+	if kind == NoVocabulary || kind == Mixture {
 		arch = string(Plain)
 	}
 	w.set("general.architecture", arch)
@@ -172,8 +179,8 @@ func (w *ggufWriter) model(kind Kind) {
 
 	w.tensor("token_embd.weight", 0, 1, tinyEmbedding, TinyVocab)
 	switch kind {
-	case Plain, NoVocabulary, SlidingWindow:
-		w.llama(kind == SlidingWindow)
+	case Plain, NoVocabulary, SlidingWindow, Mixture:
+		w.llama(kind)
 	case LearnedPositions:
 		w.gpt2()
 	case Recurrent:
@@ -208,7 +215,12 @@ func (w *ggufWriter) vocabulary() {
 	w.set("tokenizer.ggml.add_bos_token", false)
 }
 
-func (w *ggufWriter) llama(window bool) {
+func (w *ggufWriter) llama(kind Kind) {
+	window := kind == SlidingWindow
+	if kind == Mixture {
+		w.set(string(Plain)+".expert_count", tinyExperts)
+		w.set(string(Plain)+".expert_used_count", 2)
+	}
 	if window {
 		w.set(string(SlidingWindow)+".attention.sliding_window", TinyWindow)
 		w.set(string(SlidingWindow)+".attention.key_length", tinyEmbedding/TinyHeads)
@@ -222,6 +234,13 @@ func (w *ggufWriter) llama(window bool) {
 			w.weight(l+name, tinyEmbedding, tinyEmbedding)
 		}
 		w.norm(l + "ffn_norm")
+		if kind == Mixture {
+			w.weight(l+"ffn_gate_inp", tinyEmbedding, tinyExperts)
+			w.experts(l+"ffn_gate_exps", tinyEmbedding, tinyFeedForward)
+			w.experts(l+"ffn_up_exps", tinyEmbedding, tinyFeedForward)
+			w.experts(l+"ffn_down_exps", tinyFeedForward, tinyEmbedding)
+			continue
+		}
 		w.weight(l+"ffn_gate", tinyEmbedding, tinyFeedForward)
 		w.weight(l+"ffn_up", tinyEmbedding, tinyFeedForward)
 		w.weight(l+"ffn_down", tinyFeedForward, tinyEmbedding)

@@ -44,6 +44,8 @@ flags=(
 	# OpenMP spins and suffers from any busy core; ggml's own pool is what the engine attaches.
 	-DGGML_OPENMP=OFF
 	-DGGML_CCACHE=OFF
+	# For models that one machine does not hold. Its sockets are ours (patches/rpc.patch), so no InfiniBand beside them.
+	-DGGML_RPC=ON -DGGML_RPC_RDMA=OFF
 	# gcc keeps -mno-amx-* whatever -march=native says.
 	"-DCMAKE_C_FLAGS=$no_amx" "-DCMAKE_CXX_FLAGS=$no_amx"
 )
@@ -141,6 +143,8 @@ if [ ! -f "$dir/.complete" ]; then
 	if [ "$flavour" = static ]; then
 		compile llama ggml
 		find "$dir/build" -name 'lib*.a' -exec cp {} "$dir/lib/" \;
+		# The registry in libggml.a names this back end, so whoever links the one needs the other.
+		(cd "$dir/lib" && printf '%s\n' "OPEN libggml.a" "ADDLIB libggml-rpc.a" SAVE END | ar -M && rm libggml-rpc.a)
 	else
 		variants=$(cpu_variants)
 		# shellcheck disable=SC2086 # one word per target

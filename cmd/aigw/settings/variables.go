@@ -83,7 +83,7 @@ var others = []string{
 	"AIGW_VERTEX_TEXT_MODEL__", "AIGW_VERTEX_SEARCH__", "AIGW_GOOGLE_CLOUD_PROFILER__", "AIGW_MODEL_KEYS__",
 	"AIGW_MODEL_ENDPOINTS__", "AIGW_AMAZON_Q__",
 	"AIGW_TEST_", "AIGW_CACHE", "AIGW_ARCH", "AIGW_CUDA", "AIGW_AMX", "AIGW_CPU_VARIANTS", "AIGW_JOBS", "AIGW_FAULT", "AIGW_BENCH_",
-	"AIGW_CONTAINER_IMAGE", "AIGW_WORKER_LISTENERS",
+	"AIGW_CONTAINER_IMAGE", "AIGW_WORKER_LISTENERS", "AIGW_WORKER_CRASHES",
 }
 
 // accepted reports whether a variable has a meaning somewhere, in which case nothing is said of it.

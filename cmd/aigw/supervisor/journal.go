@@ -125,16 +125,16 @@ type blame struct {
 // somebody else's fault.
 const mostCrashes = 2
 
-// crashed counts one more crash for everything that ran, and empties the running part. It returns
-// how many requests ran and how many are refused from now on.
-func (b *blame) crashed() (ran, refused int, err error) {
+// crashed counts one more crash for everything that ran, unless nothing of that is to blame, and empties the running
+// part. It returns how many requests ran and how many are refused from now on.
+func (b *blame) crashed(guilty bool) (ran, refused int, err error) {
 	running, err := readSlots(b.file, 0, runningSlots)
 	if err != nil {
 		return 0, 0, err
 	}
 	counted := map[engine.Fingerprint]bool{}
 	for _, p := range running {
-		if counted[p] { // the same request of several people is one
+		if counted[p] || !guilty { // the same request of several people is one
 			continue
 		}
 		counted[p] = true

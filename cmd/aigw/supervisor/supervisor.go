@@ -75,31 +75,36 @@ func Run(ctx context.Context, o Options) (int, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	b := &blame{file: journal, crashes: map[engine.Fingerprint]int{}}
-	for failures := 0; ; {
+	for failures, crashes := 0, 0; ; crashes++ {
 		began := time.Now()
-		end, err := runWorker(ctx, o, program, files, journal)
+		end, err := runWorker(ctx, o, program, files, journal, crashes)
 		if err != nil {
 			return 0, err
 		}
 		if !end.crashed || ctx.Err() != nil {
 			return end.code, nil
 		}
-		ran, refused, err := b.crashed()
+		ran, refused, err := b.crashed(!end.elsewhere)
 		if err != nil {
 			return 0, fmt.Errorf("read the journal: %w", err)
 		}
+		what, pause := "the model process crashed; a new one takes over", time.Duration(0)
 		if end.ready {
 			failures = 0
 		} else {
 			failures++
+			pause = time.Duration(failures) * time.Second
 		}
-		o.Logger.Error("the model process crashed; a new one takes over", "how", end.how, "after", time.Since(began).Round(time.Millisecond).String(),
+		if end.elsewhere {
+			what, pause = "the model process ended because another machine is gone; a new one waits for that", max(pause, time.Second)
+		}
+		o.Logger.Error(what, "how", end.how, "after", time.Since(began).Round(time.Millisecond).String(),
 			"requests_lost", ran, "requests_refused_from_now_on", refused)
 		if failures == mostFailures {
 			return 0, fmt.Errorf("the model process crashed %d times before it was ready; the reason stands above, in its last words", failures)
 		}
 		select {
-		case <-time.After(time.Duration(failures) * time.Second):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return 0, nil
 		}
@@ -110,10 +115,11 @@ func Run(ctx context.Context, o Options) (int, error) {
 type ending struct {
 	code           int
 	crashed, ready bool
+	elsewhere      bool // the reason is another machine
 	how            string
 }
 
-func runWorker(ctx context.Context, o Options, program string, files []*os.File, journal *os.File) (ending, error) {
+func runWorker(ctx context.Context, o Options, program string, files []*os.File, journal *os.File, crashes int) (ending, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return ending{}, err
@@ -122,7 +128,7 @@ func runWorker(ctx context.Context, o Options, program string, files []*os.File,
 	cmd := exec.Command(program, os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.ExtraFiles = append(append([]*os.File(nil), files...), journal, write)
-	cmd.Env = append(environment(), workerVar+"="+strconv.Itoa(len(files)))
+	cmd.Env = append(environment(), workerVar+"="+strconv.Itoa(len(files)), crashesVar+"="+strconv.Itoa(crashes))
 	// If the supervisor is killed, the worker ends too and leaves the ports.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	err = cmd.Start()
@@ -130,7 +136,7 @@ func runWorker(ctx context.Context, o Options, program string, files []*os.File,
 	if err != nil {
 		return ending{}, fmt.Errorf("start the model process: %w", err)
 	}
-	var isServing, isReady atomic.Bool
+	var isServing, isReady, isElsewhere atomic.Bool
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
@@ -142,6 +148,8 @@ func runWorker(ctx context.Context, o Options, program string, files []*os.File,
 			switch what[0] {
 			case serving:
 				isServing.Store(true)
+			case elsewhere:
+				isElsewhere.Store(true)
 			case ready:
 				isReady.Store(true)
 				if o.Ready != nil {
@@ -175,7 +183,7 @@ func runWorker(ctx context.Context, o Options, program string, files []*os.File,
 	err = cmd.Wait()
 	close(ended)
 	<-told
-	end := ending{ready: isReady.Load(), how: cmd.ProcessState.String()}
+	end := ending{ready: isReady.Load(), elsewhere: isElsewhere.Load(), how: cmd.ProcessState.String()}
 	var failure *exec.ExitError
 	if err != nil && !errors.As(err, &failure) {
 		return ending{}, fmt.Errorf("wait for the model process: %w", err)
@@ -190,7 +198,7 @@ func runWorker(ctx context.Context, o Options, program string, files []*os.File,
 
 // notWorkers are the variables that are for this process: what would make a worker of a worker, and
 // systemd's.
-var notWorkers = []string{workerVar, "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}
+var notWorkers = []string{workerVar, crashesVar, "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}
 
 // environment is this process's, without those.
 func environment() []string {

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -13,6 +14,9 @@ import (
 // workerVar says to a process that it is a worker, and how many listeners it was given.
 const workerVar = "AIGW_WORKER_LISTENERS"
 
+// crashesVar says to a worker how many before it crashed.
+const crashesVar = "AIGW_WORKER_CRASHES"
+
 // firstFile is the number of the first file that os/exec passes on: the listeners, then the
 // journal, then the pipe.
 const firstFile = 3
@@ -21,6 +25,7 @@ const firstFile = 3
 type Worker struct {
 	Listeners []net.Listener
 	Journal   *Journal
+	Crashes   int // of those before it
 	pipe      *os.File
 }
 
@@ -30,15 +35,16 @@ func AsWorker() (*Worker, error) {
 	if text == "" {
 		return nil, nil
 	}
+	crashes, _ := strconv.Atoi(os.Getenv(crashesVar)) // the supervisor's; 0 is a good guess
 	// What this process starts in its turn is no worker.
-	if err := os.Unsetenv(workerVar); err != nil {
+	if err := errors.Join(os.Unsetenv(workerVar), os.Unsetenv(crashesVar)); err != nil {
 		return nil, err
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 || n > 16 {
 		return nil, fmt.Errorf("%s=%q is set by the program itself only; unset it", workerVar, text)
 	}
-	w := &Worker{}
+	w := &Worker{Crashes: crashes}
 	file := func(i int, name string) *os.File {
 		syscall.CloseOnExec(firstFile + i)
 		return os.NewFile(uintptr(firstFile+i), name)
@@ -66,9 +72,20 @@ func (w *Worker) Serving() { w.tell(serving) }
 // Ready tells the supervisor that the model answers.
 func (w *Worker) Ready() { w.tell(ready) }
 
+// Elsewhere tells the supervisor that this process ends now because another machine is gone that it cannot do without:
+// no request is to blame, and trying again helps as soon as that machine is back. It returns the exit code.
+func (w *Worker) Elsewhere() int {
+	if w == nil {
+		return 1
+	}
+	w.tell(elsewhere)
+	return goCrash
+}
+
 const (
-	serving = 's'
-	ready   = 'r'
+	serving   = 's'
+	ready     = 'r'
+	elsewhere = 'e'
 )
 
 func (w *Worker) tell(what byte) {
