@@ -26,7 +26,7 @@ func gatewayCommand(program string, set settings, address, metrics string) []str
 		program, "run", "--model", set.Model, "--listen", address, "--metrics-listen", metrics,
 		"--threads", strconv.Itoa(set.Threads), "--ctx", strconv.Itoa(set.Context),
 		"--parallel", strconv.Itoa(set.Parallel), "--gpu-layers", strconv.Itoa(set.GPULayers),
-		"--batch", strconv.Itoa(set.Batch), "--draft-tokens", "0", "--chat-warmup", "off", "--openai-insecure", "--flash-attn", set.FlashAttention,
+		"--batch", strconv.Itoa(set.Batch), "--draft-tokens", "0", "--completion-time", "0", "--chat-warmup", "off", "--openai-insecure", "--flash-attn", set.FlashAttention,
 		"--cache-type-k", set.CacheTypeK, "--cache-type-v", set.CacheTypeV,
 	}
 }
