@@ -106,8 +106,8 @@ func TestRunAnswersOpenAI(t *testing.T) {
 		}
 		r.ask("/detokenize", `{"tokens":`+string(list)+`}`, &text)
 		var byText, byTokens openAIAnswer
-		r.ask("/v1/completions", `{"prompt":"def add(a, b):","temperature":0}`, &byText)
-		r.ask("/v1/completions", `{"prompt":`+string(list)+`,"temperature":0}`, &byTokens)
+		r.ask("/v1/completions", `{"prompt":"def add(a, b):","temperature":0,"max_tokens":4}`, &byText)
+		r.ask("/v1/completions", `{"prompt":`+string(list)+`,"temperature":0,"max_tokens":4}`, &byTokens)
 		if text.Content != "def add(a, b):" || byText.Choices[0] != byTokens.Choices[0] || byText.Usage.PromptTokens != byTokens.Usage.PromptTokens {
 			t.Errorf("%q, %+v, %+v", text.Content, byText, byTokens)
 		}
