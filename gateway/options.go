@@ -89,9 +89,9 @@ type Options struct {
 	// InferenceTimeout is how long one generation may take, waiting included; 0 is 55 s, which is
 	// how long GitLab Workhorse waits for an answer.
 	InferenceTimeout time.Duration
-	// CompletionTime is how long a completion that is not streamed is written; what there is by
-	// then is the answer, if there is any. 0 does not end it. GitLab's check of a self-hosted model
-	// waits for 3 s, and nobody waits longer for the end of his line.
+	// CompletionTime is how long a completion that is not streamed is written; the lines that are whole
+	// by then are the answer, or what there is, if there is any. 0 does not end it. GitLab's check of a
+	// self-hosted model waits for 3 s, and nobody waits longer for the end of his line.
 	CompletionTime time.Duration
 	// AnswerTime is how long an answer of chat, or generated code, may take that is not streamed; what there is by
 	// then is the answer. 0 is 28 s: GitLab waits for 30, and so does its script for finding faults.

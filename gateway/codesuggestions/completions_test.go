@@ -191,6 +191,39 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// Who waits for a whole completion gets the lines that were whole when its time was over, and else what there was.
+func TestCompletionEndsAtALine(t *testing.T) {
+	o := open
+	o.CompletionTime = time.Nanosecond // is over with the first piece that is of use
+	for _, test := range []struct {
+		name   string
+		pieces []string
+		want   string
+	}{
+		{"no line is whole", []string{"(na", "me)"}, "(na"},
+		{"no line with something in it is whole", []string{"\n  puts", " 1"}, "\n  puts"},
+		{"nothing is of use yet", []string{"\n", "  ", "puts", " 1"}, "\n  puts"},
+		{"the second line is half", []string{"(name)\n  puts na", "me"}, "(name)"},
+		{"the second line has not begun", []string{"(name)\n", "  puts"}, "(name)"},
+		{"lines with nothing in them", []string{"(name)\n\n  ", "puts"}, "(name)"},
+		{"lines of Windows", []string{"(name)\r\n  a\r\n  b", "c"}, "(name)\r\n  a"},
+		{"a fence is no line", []string{"```ruby\nputs", " 1"}, "puts"},
+		{"it ends there by itself", []string{"", "(name)\n  puts 1\nend\n<|endoftext|>"}, "(name)\n  puts 1\nend\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, _ := start(t, o, &gatewaytest.Generator{Pieces: test.pieces})
+			file := `"current_file":{"file_name":"a.rb","content_above_cursor":"def x","content_below_cursor":"\n"}`
+			if got := textOf(t, s.Do("POST", path, body(file)).Text); got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
+	}
+	s, _ := start(t, o, &gatewaytest.Generator{Pieces: []string{"(name)\n  puts na", "me"}})
+	if got := s.Do("POST", path, body(`"stream":true`)).Text; got != "(name)\n  puts name" {
+		t.Errorf("streamed: %q", got)
+	}
+}
+
 func TestStream(t *testing.T) {
 	next := make(chan struct{})
 	g := &gatewaytest.Generator{

@@ -118,16 +118,16 @@ func (room *Room) answer(ctx context.Context, c *gin.Context, s *suggestion) {
 		}
 	default:
 		s.used.Output = result.OutputTokens
-		text := room.clean(c, s, inference, out.text.String())
+		text := room.clean(c, inference, out)
 		s.tell(text)
 		wire.JSON(c, http.StatusOK, s.reply.whole(s, text))
 	}
 }
 
 // clean does the post-processing of a whole text, and notes how long it took.
-func (room *Room) clean(c *gin.Context, s *suggestion, inference metrics.Inference, text string) string {
+func (room *Room) clean(c *gin.Context, inference metrics.Inference, out *output) string {
 	start := time.Now()
-	text = s.clean(text)
+	text := out.cleaned()
 	took := time.Since(start).Seconds()
 	room.Metrics.PostProcessed(inference, took)
 	requestlog.Add(c.Request.Context(), slog.Float64("post_processing_duration_s", took))
@@ -177,6 +177,7 @@ type output struct {
 	stream     stream
 	text       strings.Builder
 	useful     bool // the filter has passed text on
+	cutOff     bool // the model was still writing when the time was over
 	clientGone error
 }
 
@@ -189,7 +190,11 @@ func (o *output) emit(piece string) error {
 	if err := o.pass(piece); err != nil {
 		return err
 	}
-	if o.filter.Ended() || o.late() {
+	if o.filter.Ended() {
+		return engine.ErrEnough
+	}
+	if o.late() {
+		o.cutOff = true
 		return engine.ErrEnough
 	}
 	return nil
@@ -198,6 +203,19 @@ func (o *output) emit(piece string) error {
 // late reports that the time for writing is over and there is something to show for it.
 func (o *output) late() bool {
 	return o.useful && !o.enough.IsZero() && time.Now().After(o.enough)
+}
+
+// cleaned is the text after post-processing. Of one that was cut off it has the lines that are whole, since half a line
+// has to be deleted by hand; where none is, it has what there is.
+func (o *output) cleaned() string {
+	text := o.text.String()
+	if o.cutOff {
+		lines := o.clean(text[:strings.LastIndexByte(text, '\n')+1])
+		if lines = strings.TrimRight(lines, " \t\r\n"); lines != "" {
+			return lines
+		}
+	}
+	return o.clean(text)
 }
 
 // finish passes on what the filter still holds.
