@@ -220,8 +220,15 @@ func variantMemory(files []string) memory {
 			fmt.Fprint(sum, line)
 		}
 	}
-	return memory(filepath.Join(dir, "aigw", "cpu-variants-"+hex.EncodeToString(sum.Sum(nil)[:8])+".json"))
+	return memory(filepath.Join(dir, "aigw", memoryPrefix+hex.EncodeToString(sum.Sum(nil)[:8])+".json"))
 }
+
+const (
+	memoryPrefix = "cpu-variants-"
+	// mostMemories is how many answers a folder keeps. Each new version of the program writes one, and a folder that
+	// machines share has one for each of their CPUs. They are small: a kilobyte or two.
+	mostMemories = 16
+)
 
 func (m memory) read() (variants []Variant, ok bool) {
 	data, err := os.ReadFile(string(m))
@@ -252,6 +259,29 @@ func (m memory) write(variants []Variant) {
 	_, errWrite := part.Write(data)
 	if errors.Join(errWrite, part.Close()) != nil || os.Rename(part.Name(), string(m)) != nil {
 		_ = os.Remove(part.Name())
+		return
+	}
+	m.forgetOthers()
+}
+
+// forgetOthers deletes the oldest answers beside this one where there are too many. One that is still needed is found
+// out again.
+func (m memory) forgetOthers() {
+	others, err := filepath.Glob(filepath.Join(filepath.Dir(string(m)), memoryPrefix+"*.json"))
+	if err != nil {
+		return
+	}
+	written := map[string]time.Time{}
+	others = slices.DeleteFunc(others, func(file string) bool {
+		info, err := os.Lstat(file)
+		if err == nil {
+			written[file] = info.ModTime()
+		}
+		return err != nil || file == string(m)
+	})
+	slices.SortFunc(others, func(a, b string) int { return written[b].Compare(written[a]) })
+	for _, file := range others[min(len(others), mostMemories-1):] {
+		_ = os.Remove(file) // there is nobody to tell, and it is small
 	}
 }
 

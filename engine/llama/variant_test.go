@@ -1,11 +1,14 @@
 package llama
 
 import (
+	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestUsableVariants(t *testing.T) {
@@ -51,5 +54,50 @@ func TestUsableVariants(t *testing.T) {
 				t.Errorf("usable: %v, want an error with %q", err, c.problem)
 			}
 		})
+	}
+}
+
+// What was found out about CPU variants is kept where it is asked for again; of many answers the oldest go, and nothing else does.
+func TestMemoryOfVariantsIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	lib := filepath.Join(dir, "libggml-cpu-x64.so")
+	found := []Variant{{Name: "x64", Score: 1, File: lib}}
+	long := time.Now().Add(-time.Hour)
+	put := func(name string, age int) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("[]"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, time.Time{}, long.Add(-time.Duration(age)*time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("libggml-cpu-x64.so", 1000)
+	put("calibration.json", 1000)
+	for i := range mostMemories + 3 {
+		put(fmt.Sprintf("cpu-variants-%02d.json", i), i)
+	}
+	m := memory(filepath.Join(dir, "cpu-variants-new.json"))
+	m.write(found)
+	if got, ok := m.read(); !ok || !slices.Equal(got, found) {
+		t.Errorf("read %v %v", got, ok)
+	}
+	var names []string
+	for i := range mostMemories - 1 {
+		names = append(names, fmt.Sprintf("cpu-variants-%02d.json", i))
+	}
+	names = append(names, "cpu-variants-new.json", "calibration.json", "libggml-cpu-x64.so")
+	slices.Sort(names)
+	var left []string
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if !slices.Equal(left, names) {
+		t.Errorf("left: %v, want %v", left, names)
 	}
 }
