@@ -43,12 +43,12 @@ func newToolChat(r Recognition, enc *encoder, bos []Token, template Template) *t
 	has := func(text string) bool { return strings.Contains(source, text) }
 	switch {
 	case has("<tool_call>") && has("</tool_call>") && has(`"arguments"`) && !has("<function="):
-		l.format = CallFormat{Name: "hermes", StopText: "<tool_call>", Open: "\n", Between: "\n</tool_call>\n<tool_call>\n", Close: "\n</tool_call>", Arguments: "arguments"}
+		l.format = CallFormat{StopText: "<tool_call>", Open: "\n", Between: "\n</tool_call>\n<tool_call>\n", Close: "\n</tool_call>", Arguments: "arguments"}
 	case has("[TOOL_CALLS]") && !has("[ARGS]") && !has("[CALL_ID]"):
-		l.format = CallFormat{Name: "mistral", StopText: "[TOOL_CALLS]", Open: "[", Between: ", ", Close: "]", Arguments: "arguments"}
+		l.format = CallFormat{StopText: "[TOOL_CALLS]", Open: "[", Between: ", ", Close: "]", Arguments: "arguments"}
 		l.shortIDs = true
 	case has("<|start_header_id|>") && has(`"parameters"`):
-		l.format = CallFormat{Name: "llama3", StopToken: l.piece("<|python_tag|>"), Arguments: "parameters"}
+		l.format = CallFormat{StopToken: l.piece("<|python_tag|>"), Arguments: "parameters"}
 		return l
 	default:
 		return nil

@@ -8,7 +8,7 @@ import (
 // spelledCalls is how models answer that were not trained for tools, or in a way that is not known here: the
 // instruction says it, and a grammar keeps them to it. They call one function at a time: a model that was not
 // trained for calls does not know when there are enough.
-var spelledCalls = CallFormat{Name: "json", StopToken: NoToken, Arguments: "arguments"}
+var spelledCalls = CallFormat{StopToken: NoToken, Arguments: "arguments"}
 
 // ChatTools implements ToolChatCodec: by the template in the model's file, or by an instruction. What a
 // template refuses, such as two messages of the user's in turn, is told by the instruction, too.

@@ -32,7 +32,6 @@ type ToolChatCodec interface {
 //
 // Where there is no mark, the answer begins with a call or has none.
 type CallFormat struct {
-	Name string
 	// StopText and StopToken are how the mark shows in an answer; a format may have both, as some
 	// vocabularies have a piece for it. NoToken is none.
 	StopText  string
@@ -42,9 +41,6 @@ type CallFormat struct {
 	Open, Between, Close string // Between is empty where an answer has one call
 	Arguments            string // the name of the member
 }
-
-// Marked says whether calls stand behind a mark.
-func (f *CallFormat) Marked() bool { return len(f.Begin) > 0 }
 
 // NoToken is no token of any vocabulary.
 const NoToken Token = noToken

@@ -141,18 +141,14 @@ typedef struct {
 	bool tools;       // takes a list of tools
 	bool tool_calls;  // writes calls of the assistant
 	bool system_role; // takes messages of the system
+	bool parts;       // takes a content as a list of parts only
 } aigw_template_caps;
 
 int32_t aigw_template_new(const char *source, int32_t len, const char *bos, const char *eos, aigw_template **out,
                           aigw_template_caps *caps, aigw_error *err);
 void aigw_template_free(aigw_template *t);
-// messages holds, for each one, the lengths of role and content as two int32_t and then their bytes.
-// *text is to be given to aigw_free.
-int32_t aigw_template_render(const aigw_template *t, const char *messages, int32_t len, char **text, int32_t *n,
-                             aigw_error *err);
-
-// tree is an object of the variables to set, as template_tree.go writes it.
-int32_t aigw_template_render_tree(const aigw_template *t, const char *tree, char **text, int32_t *n, aigw_error *err);
+// tree is an object of the variables to set, as template_tree.go writes it. *text is to be given to aigw_free.
+int32_t aigw_template_render(const aigw_template *t, const char *tree, char **text, int32_t *n, aigw_error *err);
 
 // --- sampler (shim_sampler.cpp) ---
 

@@ -61,7 +61,6 @@ void aigw_jinja_room(unsigned long bytes) {
 struct aigw_template {
 	jinja::program program;
 	std::string source, bos, eos;
-	bool typed = false; // takes a content as a list of parts only
 };
 
 namespace {
@@ -104,9 +103,9 @@ int32_t aigw_template_new(const char *source, int32_t len, const char *bos, cons
 				jinja::lexer lexer;
 				made->program = jinja::parse_from_tokens(lexer.tokenize(made->source));
 				const jinja::caps c = jinja::caps_get(made->program);
-				made->typed = !c.supports_string_content && c.supports_typed_content;
+				const bool parts = !c.supports_string_content && c.supports_typed_content;
 				// What takes lists of parts only is not tried with tools.
-				*caps = {c.supports_tools && !made->typed, c.supports_tool_calls && !made->typed, c.supports_system_role};
+				*caps = {c.supports_tools && !parts, c.supports_tool_calls && !parts, c.supports_system_role, parts};
 				t = std::move(made);
 			} catch (const std::exception &e) {
 				why = reason(e);
@@ -134,7 +133,7 @@ void aigw_template_free(aigw_template *t) {
 
 namespace {
 
-// text_of reads a length and as many bytes from what Go wrote (template.go), and moves p behind them.
+// text_of reads a length and as many bytes from what Go wrote (template_tree.go), and moves p behind them.
 std::string text_of(const char *&p) {
 	int32_t n;
 	memcpy(&n, p, sizeof n);
@@ -178,24 +177,19 @@ jinja::value value_of(const char *&p) {
 	return jinja::mk_val<jinja::value_none>();
 }
 
-// as_parts makes a list of one part of a content, for templates that take nothing else.
-jinja::value as_parts(const jinja::value &content) {
-	auto part = jinja::mk_val<jinja::value_object>();
-	part->insert("type", text_value("text"));
-	part->insert("text", content);
-	auto parts = jinja::mk_val<jinja::value_array>();
-	parts->push_back(part);
-	return parts;
-}
+} // namespace
 
-// render runs a template after set has given it what it is to write.
-int32_t render(const aigw_template *t, const std::function<void(jinja::context &)> &set, char **text, int32_t *n, aigw_error *err) {
+int32_t aigw_template_render(const aigw_template *t, const char *tree, char **text, int32_t *n, aigw_error *err) {
 	return aigw::guard(err, [&]() -> int32_t {
 		std::string result, why;
 		run(t->source.size(), [&] {
 			try {
 				jinja::context context(t->source);
-				set(context);
+				const char *p = tree + 1; // it is an object
+				while (*p != '}') {
+					const std::string name = text_of(++p);
+					context.set_val(name, value_of(p));
+				}
 				context.set_val("bos_token", text_value(t->bos));
 				context.set_val("eos_token", text_value(t->eos));
 				context.set_val("add_generation_prompt", jinja::mk_val<jinja::value_bool>(true));
@@ -218,36 +212,4 @@ int32_t render(const aigw_template *t, const std::function<void(jinja::context &
 		*n = (int32_t)result.size();
 		return AIGW_OK;
 	});
-}
-
-} // namespace
-
-int32_t aigw_template_render(const aigw_template *t, const char *messages, int32_t len, char **text, int32_t *n,
-                             aigw_error *err) {
-	return render(t, [=](jinja::context &context) {
-		auto list = jinja::mk_val<jinja::value_array>();
-		for (const char *p = messages, *end = messages + len; p < end;) {
-			int32_t lengths[2];
-			memcpy(lengths, p, sizeof lengths);
-			p += sizeof lengths;
-			auto message = jinja::mk_val<jinja::value_object>();
-			message->insert("role", text_value(std::string(p, lengths[0])));
-			p += lengths[0];
-			const jinja::value content = text_value(std::string(p, lengths[1]));
-			p += lengths[1];
-			message->insert("content", t->typed ? as_parts(content) : content);
-			list->push_back(message);
-		}
-		context.set_val("messages", list);
-	}, text, n, err);
-}
-
-int32_t aigw_template_render_tree(const aigw_template *t, const char *tree, char **text, int32_t *n, aigw_error *err) {
-	return render(t, [=](jinja::context &context) {
-		const char *p = tree + 1; // it is an object
-		while (*p != '}') {
-			const std::string name = text_of(++p);
-			context.set_val(name, value_of(p));
-		}
-	}, text, n, err);
 }

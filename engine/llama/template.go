@@ -5,7 +5,6 @@ package llama
 import "C"
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io"
 	"strings"
@@ -26,6 +25,7 @@ type Template struct {
 	// Tools and ToolCalls say whether the template knows a list of tools and calls of the assistant,
 	// SystemRole whether it takes messages of the system. They were found out by running it.
 	Tools, ToolCalls, SystemRole bool
+	parts                        bool // it takes a content as a list of parts only
 }
 
 // ParseTemplate reads a template. bos and eos are the texts of the tokens that it may write as
@@ -49,29 +49,14 @@ func ParseTemplate(source, bos, eos string) (*Template, error) {
 	if err := failure(code, &cerr); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTemplate, err)
 	}
-	t := &Template{h: h, Tools: bool(caps.tools), ToolCalls: bool(caps.tool_calls), SystemRole: bool(caps.system_role)}
+	t := &Template{h: h, Tools: bool(caps.tools), ToolCalls: bool(caps.tool_calls), SystemRole: bool(caps.system_role), parts: bool(caps.parts)}
 	t.refs.init(func() { C.aigw_template_free(t.h) })
 	return t, nil
 }
 
 // Render writes messages and the beginning of the assistant's answer.
 func (t *Template) Render(messages []Message) (string, error) {
-	if !t.acquire() {
-		return "", fmt.Errorf("render: %w", ErrClosed)
-	}
-	defer t.release()
-	var block []byte
-	for _, m := range messages {
-		block = binary.NativeEndian.AppendUint32(block, uint32(len(m.Role)))
-		block = binary.NativeEndian.AppendUint32(block, uint32(len(m.Content)))
-		block = append(append(block, m.Role...), m.Content...)
-	}
-	if len(block) > MaxTextBytes {
-		return "", fmt.Errorf("render: %w: %d bytes, at most %d", ErrTextTooLong, len(block), MaxTextBytes)
-	}
-	return rendered(func(text **C.char, n *C.int32_t, cerr *C.aigw_error) C.int32_t {
-		return C.aigw_template_render(t.h, (*C.char)(unsafe.Pointer(unsafe.SliceData(block))), C.int32_t(len(block)), text, n, cerr)
-	})
+	return t.render(appendMessages(messages, t.parts))
 }
 
 // RenderTree is Render for what a text of messages cannot say: variables is a JSON object of what the
@@ -82,6 +67,11 @@ func (t *Template) RenderTree(variables []byte, text func(string) string) (strin
 	if err != nil {
 		return "", fmt.Errorf("render: %w", err)
 	}
+	return t.render(tree)
+}
+
+// render runs the template on variables that template_tree.go has written.
+func (t *Template) render(tree []byte) (string, error) {
 	if len(tree) > MaxTextBytes {
 		return "", fmt.Errorf("render: %w: %d bytes, at most %d", ErrTextTooLong, len(tree), MaxTextBytes)
 	}
@@ -89,19 +79,13 @@ func (t *Template) RenderTree(variables []byte, text func(string) string) (strin
 		return "", fmt.Errorf("render: %w", ErrClosed)
 	}
 	defer t.release()
-	return rendered(func(out **C.char, n *C.int32_t, cerr *C.aigw_error) C.int32_t {
-		return C.aigw_template_render_tree(t.h, (*C.char)(unsafe.Pointer(unsafe.SliceData(tree))), out, n, cerr)
-	})
-}
-
-// rendered returns the text that a call into the shim makes.
-func rendered(render func(text **C.char, n *C.int32_t, cerr *C.aigw_error) C.int32_t) (string, error) {
 	var (
 		text *C.char
 		n    C.int32_t
 		cerr C.aigw_error
 	)
-	if err := failure(render(&text, &n, &cerr), &cerr); err != nil {
+	code := C.aigw_template_render(t.h, (*C.char)(unsafe.Pointer(unsafe.SliceData(tree))), &text, &n, &cerr)
+	if err := failure(code, &cerr); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrTemplate, err)
 	}
 	defer C.aigw_free(unsafe.Pointer(text))

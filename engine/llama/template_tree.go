@@ -12,9 +12,38 @@ import (
 // maxTreeDepth bounds what a template is given: schemas of tools have some ten levels.
 const maxTreeDepth = 64
 
-// appendTree writes a JSON object as the shim reads it: a letter for the kind of a value, then its
+// The variables of a template are written as the shim reads them: a letter for the kind of a value, then its
 // number, its length and bytes, or what is in it up to the closing bracket. Names in objects have a
 // comma before them.
+
+// appendMessages writes the variable messages. parts makes a list of one part of each content.
+func appendMessages(messages []Message, parts bool) []byte {
+	out := append(appendName([]byte{'{'}, "messages"), '[')
+	for _, m := range messages {
+		out = appendText(appendName(append(out, '{'), "role"), m.Role)
+		out = appendName(out, "content")
+		if parts {
+			out = appendText(appendName(append(out, '[', '{'), "type"), "text")
+			out = appendName(out, "text")
+		}
+		out = appendText(out, m.Content)
+		if parts {
+			out = append(out, '}', ']')
+		}
+		out = append(out, '}')
+	}
+	return append(out, ']', '}')
+}
+
+func appendText(out []byte, s string) []byte { return appendString(append(out, 's'), s) }
+
+func appendName(out []byte, name string) []byte { return appendString(append(out, ','), name) }
+
+func appendString(out []byte, s string) []byte {
+	return append(binary.NativeEndian.AppendUint32(out, uint32(len(s))), s...)
+}
+
+// appendTree writes a JSON object.
 func appendTree(object []byte, text func(string) string) ([]byte, error) {
 	if text == nil {
 		text = func(s string) string { return s }
@@ -57,8 +86,7 @@ func (w *treeWriter) value(depth int) error {
 	case json.Number:
 		w.number(v)
 	case string:
-		w.out = append(w.out, 's')
-		w.string(v)
+		w.out = appendText(w.out, w.text(v))
 	case json.Delim:
 		w.out = append(w.out, byte(v))
 		for w.d.More() {
@@ -67,8 +95,7 @@ func (w *treeWriter) value(depth int) error {
 				if err != nil {
 					return err
 				}
-				w.out = append(w.out, ',')
-				w.string(name.(string)) // the decoder takes nothing else
+				w.out = appendName(w.out, w.text(name.(string))) // the decoder takes nothing else
 			}
 			if err := w.value(depth + 1); err != nil {
 				return err
@@ -81,12 +108,6 @@ func (w *treeWriter) value(depth int) error {
 		w.out = append(w.out, byte(end.(json.Delim)))
 	}
 	return nil
-}
-
-func (w *treeWriter) string(s string) {
-	s = w.text(s)
-	w.out = binary.NativeEndian.AppendUint32(w.out, uint32(len(s)))
-	w.out = append(w.out, s...)
 }
 
 func (w *treeWriter) number(n json.Number) {

@@ -164,7 +164,7 @@ func FuzzParameters(f *testing.F) {
 		s.SetEmbedding(&serving.EmbeddingModel{Name: "embed", Embedder: embedder})
 		s.Ready(&serving.Model{
 			Name: "m", Family: "f", Codec: &gatewaytest.Codec{}, FillsIn: true, Vocabulary: e.Vocabulary(), Generator: e, ContextSize: e.Limit() / 2,
-			Chat: &gatewaytest.Chat{Calls: models.CallFormat{Name: "json", StopText: "<call>", StopToken: models.NoToken, Open: "<call>", Close: "</call>", Arguments: "arguments"}},
+			Chat: &gatewaytest.Chat{Calls: models.CallFormat{StopText: "<call>", StopToken: models.NoToken, Open: "<call>", Close: "</call>", Arguments: "arguments"}},
 		})
 	})
 	f.Fuzz(func(t *testing.T, which, first uint8, value string, second uint8, other string) {

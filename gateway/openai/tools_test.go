@@ -17,9 +17,9 @@ const tools = `"tools":[{"type":"function","function":{"name":"get_weather","par
 
 // The forms of calls that the tests ask of the fake.
 var (
-	hermes = models.CallFormat{Name: "hermes", StopText: "<tool_call>", StopToken: models.NoToken, Begin: []models.Token{'#'}, Open: "\n", Between: "\n</tool_call>\n<tool_call>\n", Close: "\n</tool_call>", Arguments: "arguments"}
-	byMark = models.CallFormat{Name: "mistral", StopToken: '$', Begin: []models.Token{'$'}, Open: "[", Between: ", ", Close: "]", Arguments: "arguments"}
-	json1  = models.CallFormat{Name: "json", StopToken: models.NoToken, Between: "\n", Arguments: "arguments"}
+	hermes = models.CallFormat{StopText: "<tool_call>", StopToken: models.NoToken, Begin: []models.Token{'#'}, Open: "\n", Between: "\n</tool_call>\n<tool_call>\n", Close: "\n</tool_call>", Arguments: "arguments"}
+	byMark = models.CallFormat{StopToken: '$', Begin: []models.Token{'$'}, Open: "[", Between: ", ", Close: "]", Arguments: "arguments"}
+	json1  = models.CallFormat{StopToken: models.NoToken, Between: "\n", Arguments: "arguments"}
 )
 
 // serveTools starts a server whose model calls in a form and answers in order.
