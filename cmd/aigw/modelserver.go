@@ -172,7 +172,7 @@ func (s *server) connect(ctx context.Context) (map[*modelFile]*serving.Model, er
 		if m.server == nil {
 			continue
 		}
-		at, err := s.openRemote(m)
+		at, err := openRemote(s.cli, m, s.log)
 		if err != nil {
 			return nil, err
 		}
@@ -200,15 +200,16 @@ func (s *server) connect(ctx context.Context) (map[*modelFile]*serving.Model, er
 	return out, s.gateway.AddMetrics(fleet)
 }
 
-func (s *server) openRemote(m *modelFile) (*upstream.Model, error) {
-	streams := s.cli.Int("model-streams")
-	client, err := outbound.New(outbound.Options{Origins: []*url.URL{m.server.base}, CAFiles: caFiles(s.cli), Streams: streams})
+// openRemote returns a model at a server, which is not asked yet.
+func openRemote(c *cli.Context, m *modelFile, log *slog.Logger) (*upstream.Model, error) {
+	streams := c.Int("model-streams")
+	client, err := outbound.New(outbound.Options{Origins: []*url.URL{m.server.base}, CAFiles: caFiles(c), Streams: streams})
 	if err != nil {
 		return nil, err
 	}
 	return upstream.New(upstream.Options{
 		Name: m.name, Base: m.server.base, ID: m.server.id, Spelling: m.server.what.Spelling, Client: client, Key: m.server.key,
-		Silence: s.cli.Duration("model-silence"), Streams: streams, Queue: s.cli.Int("queue"), MaxWait: s.cli.Duration("max-wait"), Logger: s.log,
+		Silence: c.Duration("model-silence"), Streams: streams, Queue: c.Int("queue"), MaxWait: c.Duration("max-wait"), Logger: log,
 	}), nil
 }
 
@@ -217,14 +218,13 @@ func (p *patient) modelServers(ctx context.Context) doctor.Result {
 	if p.models == nil {
 		return doctor.Off("no model was found")
 	}
-	s := &server{cli: p.cli, log: slog.New(slog.DiscardHandler), models: p.models}
 	var found []string
 	var wrong error
 	for _, m := range p.models.files {
 		if m.server == nil {
 			continue
 		}
-		at, err := s.openRemote(m)
+		at, err := openRemote(p.cli, m, slog.New(slog.DiscardHandler))
 		if err != nil {
 			return doctor.Bad(err.Error(), "certificates in PEM", "correct the file of --ca-file, SSL_CERT_FILE or REQUESTS_CA_BUNDLE")
 		}
