@@ -149,7 +149,7 @@ func (b *bundleContent) start(c *cli.Context) []string {
 	}
 	for i, file := range c.StringSlice("image") {
 		lines = append(lines, "docker load --input {dir}/image/"+filepath.Base(file),
-			"docker run --detach --publish 5052:5052 --volume {dir}/models:/models:ro --env AIGW_GITLAB_URL=https://gitlab.example.com "+b.images[i])
+			"docker run --detach --restart unless-stopped --publish 5052:5052 --volume {dir}/models:/models:ro --env AIGW_GITLAB_URL=https://gitlab.example.com "+b.images[i])
 	}
 	return lines
 }
