@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"os"
 	"slices"
 	"strconv"
@@ -153,6 +154,8 @@ func TestTurnsOfASmallModel(t *testing.T) {
 		needed, taken, right  int
 		directs, direct       int
 		freelyReadable, alike int
+		corrected, spoilt     int                 // of the others, where the grammar's choice is the one that the question needs, or the model's own was
+		different             = map[string]bool{} // questions that the model alone answers readably, some of which are asked again; true: it chooses alike
 	)
 	free := make(chan struct{}, places)
 	for _, q := range questions(n) {
@@ -190,9 +193,17 @@ func TestTurnsOfASmallModel(t *testing.T) {
 			}
 			if alone != unreadable {
 				freelyReadable++
+				same, again := different[q.text]
+				different[q.text] = alone == got && (same || !again)
 				if alone == got {
 					alike++
 				} else {
+					switch cmp.Or(q.tool, answers) {
+					case got:
+						corrected++
+					case alone:
+						spoilt++
+					}
 					t.Logf("%q: %s with the grammar, %s without: %q, %q", q.text, got, alone, text, aloneText)
 				}
 			}
@@ -201,7 +212,14 @@ func TestTurnsOfASmallModel(t *testing.T) {
 	wg.Wait()
 	t.Logf("%d of %d questions that need a tool got one, %d of them the right one; %d of %d others got an answer; chosen: %v", taken, needed, right, direct, directs, chosen)
 	if compare {
-		t.Logf("without the grammar %d of %d turns can be read; of these, %d choose alike", freelyReadable, n, alike)
+		once := 0
+		for _, same := range different {
+			if same {
+				once++
+			}
+		}
+		t.Logf("without the grammar %d of %d turns can be read; of these, %d choose alike, of %d different questions %d; where they do not, the grammar chose what is needed %d times, and the model alone %d times",
+			freelyReadable, n, alike, len(different), once, corrected, spoilt)
 	}
 	if taken < needed {
 		t.Errorf("%d questions that need a tool got none", needed-taken)
