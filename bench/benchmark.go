@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"aigw/engine"
@@ -22,6 +23,7 @@ type benchmark struct {
 	say func(string) // progress
 
 	serverAddress, gatewayAddress, metricsAddress string
+	unmeasured                                    []string // scenarios that a side could not do
 	raw                                           rawReport
 }
 
@@ -58,10 +60,15 @@ func (b *benchmark) run(ctx context.Context) error {
 	}
 	b.raw.Stolen = readCPUTimes().since(before).stolen()
 	fmt.Fprintf(b.out, "\nstolen by the hypervisor during the run: %.1f %% of the cores' time\n", 100*b.raw.Stolen)
-	if b.options.raw == "" {
-		return nil
+	if b.options.raw != "" {
+		if err := writeRaw(b.options.raw, b.raw); err != nil {
+			return err
+		}
 	}
-	return writeRaw(b.options.raw, b.raw)
+	if len(b.unmeasured) > 0 {
+		return fmt.Errorf("not measured in full, see the report: %s", strings.Join(b.unmeasured, ", "))
+	}
+	return nil
 }
 
 // begin finds the programs and prints the head.
@@ -147,7 +154,7 @@ func (b *benchmark) commands() ([]command, error) {
 	if !b.wantsServers() {
 		return found, nil
 	}
-	server, err := b.serverCommand()
+	servers, err := b.serverCommands(b.firstNeeds())
 	if err != nil {
 		return nil, err
 	}
@@ -174,19 +181,11 @@ func (b *benchmark) commands() ([]command, error) {
 			command{"aigw is asked, chat", "POST " + chatPath + " " + string(gateway2)})
 	}
 	return append(found,
-		command{"llama-server", quoted(server)},
+		servers[0],
 		command{"llama-server is asked", "POST /completion " + string(server1)},
-		command{"aigw", "AIGW_AUTH__BYPASS_EXTERNAL=true " + quoted(b.gatewayCommand())},
+		servers[1],
 		command{"aigw is asked", "POST " + completionsPath + " " + string(gateway1)},
 	), nil
-}
-
-func (b *benchmark) serverCommand() ([]string, error) {
-	return llamaServerCommand(b.llamaServer, b.set, b.serverAddress)
-}
-
-func (b *benchmark) gatewayCommand() []string {
-	return gatewayCommand(b.aigw, b.set, b.gatewayAddress, b.metricsAddress)
 }
 
 // compareEngine runs every test of llama_decode.
@@ -233,72 +232,6 @@ func (b *benchmark) compareTest(ctx context.Context, bench *llamaBench, f figure
 	defer func() { err = joinClose(err, s.close) }()
 	compared, _, err = duel(ctx, s, b.repetitions, b.sayFor(f.name))
 	return compared, err
-}
-
-// compareServers starts both servers, runs the scenarios over HTTP, and ends the servers.
-func (b *benchmark) compareServers(ctx context.Context) error {
-	command, err := b.serverCommand()
-	if err != nil {
-		return err
-	}
-	b.say("starting llama-server")
-	theirs, err := startLlamaServer(ctx, command, llamaEnvironment(), b.serverAddress)
-	if err != nil {
-		return err
-	}
-	defer theirs.process.stop()
-	b.say("starting aigw")
-	ours, err := startGateway(ctx, b.gatewayCommand(), gatewayEnvironment(), b.gatewayAddress)
-	if err != nil {
-		return err
-	}
-	defer ours.process.stop()
-	ours.count = func(ctx context.Context, text string) (int, error) { return theirs.count(ctx, text, false) }
-	both := rivals{theirs, ours}
-	if err := both.warmUp(ctx); err != nil {
-		return fmt.Errorf("warm up: %w", err)
-	}
-	scenarios := []struct {
-		name string
-		scenario
-	}{
-		{"stream", &streamScenario{rivals: both}},
-		{"latency", &latencyScenario{rivals: both}},
-		{"crowd", &crowdScenario{rivals: both}},
-		{"chat", &chatScenario{rivals: both, people: 1}},
-		{"chat", &chatScenario{rivals: both, people: crowd}},
-		{"typing", newTyping(&both, 0, true)},
-		{"typing", newTyping(&both, typingDebounce, true)},
-		{"typing", newTyping(&both, typingDebounce, false)},
-		{"team", newTeam(&both, "team", crowd, 300, 32, 0, false)},
-		{"team", newTeam(&both, "team", 4*crowd, 300, 32, 0, false)},
-		{"herd", newTeam(&both, "herd", crowd, b.head, 60, 1/5.0, true)},
-		{"neighbour", newNeighbour(&both, b.paste)},
-		{"hangup", newHangup(&both)},
-		{"overload", newOverload(&both)},
-	}
-	for _, s := range scenarios {
-		if !b.wants(s.name) {
-			continue
-		}
-		compared, notes, err := duel(ctx, s.scenario, b.repetitions, b.sayFor(s.name))
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-		err = b.add(section{title: s.name, repetitions: b.repetitions, comparisons: compared, notes: notes, ours: "aigw", theirs: "llama-server"})
-		if err != nil {
-			return err
-		}
-	}
-	if b.wants("soak") {
-		if err := b.compareSoak(ctx, &both); err != nil {
-			return err
-		}
-	}
-	if b.wants("growth") {
-		return b.compareGrowth(ctx, &both)
-	}
-	return nil
 }
 
 func (b *benchmark) sayFor(name string) func(string) {

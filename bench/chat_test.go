@@ -72,7 +72,7 @@ func talkers(t *testing.T) (theirs, ours *talker, both rivals) {
 // Each turn sends what was said before, with the peer's own answers, and both sides are asked the same.
 func TestChats(t *testing.T) {
 	theirs, ours, both := talkers(t)
-	s := &chatScenario{rivals: both, people: 2}
+	s := newChat(both, 2, quick, 0)
 	compared, _, err := duel(t.Context(), s, 2, silent)
 	if err != nil {
 		t.Fatal(err)

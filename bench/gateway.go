@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,12 +22,15 @@ var _ server = (*gateway)(nil)
 
 // gatewayCommand starts aigw with the settings of all peers. Polling is not among its flags: it
 // always polls at 0.
-func gatewayCommand(program string, set settings, address, metrics string) []string {
+//
+// llama-server has no limits of time, so ours wait as long as a client of this program does, but where a scenario is about refusals.
+func gatewayCommand(program string, set settings, wants needs, address, metrics string) []string {
 	return []string{
 		program, "run", "--model", set.Model, "--listen", address, "--metrics-listen", metrics,
-		"--threads", strconv.Itoa(set.Threads), "--ctx", strconv.Itoa(set.Context),
+		"--threads", strconv.Itoa(set.Threads), "--ctx", strconv.Itoa(max(set.Context, wants.context)),
 		"--parallel", strconv.Itoa(set.Parallel), "--gpu-layers", strconv.Itoa(set.GPULayers),
-		"--batch", strconv.Itoa(set.Batch), "--draft-tokens", "0", "--completion-time", "0", "--chat-warmup", "off", "--openai-insecure", "--flash-attn", set.FlashAttention,
+		"--batch", strconv.Itoa(set.Batch), "--draft-tokens", "0", "--completion-time", "0", "--inference-timeout", requestLimit.String(), "--max-wait", cmp.Or(wants.maxWait, requestLimit).String(),
+		"--chat-warmup", "off", "--openai-insecure", "--flash-attn", set.FlashAttention,
 		"--cache-type-k", set.CacheTypeK, "--cache-type-v", set.CacheTypeV,
 	}
 }

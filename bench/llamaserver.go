@@ -21,7 +21,7 @@ var _ server = (*llamaServer)(nil)
 // llamaServerCommand starts llama-server with the settings of all peers. --kv-unified and -np make
 // it share one KV cache among as many slots as aigw has rows; -cram 0 switches off its cache of
 // old prompts, which nothing here can hit and which would copy each finished prompt's KV.
-func llamaServerCommand(program string, set settings, address string) ([]string, error) {
+func llamaServerCommand(program string, set settings, wants needs, address string) ([]string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func llamaServerCommand(program string, set settings, address string) ([]string,
 	}
 	command := append([]string{program}, set.llamaFlags()...)
 	return append(command,
-		"-c", strconv.Itoa(set.Context), "-np", strconv.Itoa(set.Parallel), "--kv-unified",
+		"-c", strconv.Itoa(max(set.Context, wants.context)), "-np", strconv.Itoa(set.Parallel), "--kv-unified",
 		"-cram", "0", "--no-ui", "--offline", "--host", host, "--port", port), nil
 }
 

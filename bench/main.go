@@ -80,7 +80,8 @@ type options struct {
 	raw         string // file for -json
 
 	soak                        time.Duration
-	head, paste                 int // tokens
+	head, paste                 int           // tokens
+	side                        time.Duration // that a repetition of a scenario should take a side at most
 	growthPeople, growthPrompts []int
 	design                      string // page that the growth is written into
 
@@ -89,7 +90,7 @@ type options struct {
 
 // scenarioNames are what -only understands, in the order in which they run.
 var scenarioNames = []string{"engine", "busy", "speculation", "grammar", "stream", "latency", "crowd", "chat",
-	"typing", "team", "herd", "neighbour", "hangup", "overload", "soak", "growth"}
+	"typing", "team", "neighbour", "hangup", "herd", "overload", "soak", "growth"}
 
 // parseFlags writes the help that -help asks for to help; errors are the caller's to print.
 func parseFlags(args []string, help io.Writer) (options, error) {
@@ -103,7 +104,7 @@ func parseFlags(args []string, help io.Writer) (options, error) {
 	f.StringVar(&o.aigw, "aigw", "", "aigw (default BIN/aigw)")
 	f.StringVar(&o.set.Model, "model", "", "GGUF file that all sides load")
 	f.IntVar(&o.set.Threads, "threads", runtime.NumCPU(), "threads of each side")
-	f.IntVar(&o.set.Context, "ctx", 8192, "KV cells of the servers")
+	f.IntVar(&o.set.Context, "ctx", 8192, "KV cells of the servers; scenarios that need more have more, on both sides")
 	f.IntVar(&o.set.Parallel, "parallel", 8, "requests that the servers run at once")
 	f.StringVar(&o.set.FlashAttention, "fa", "on", "flash attention: on or off")
 	f.StringVar(&o.set.CacheTypeK, "ctk", "f16", "type of the K cache")
@@ -113,8 +114,9 @@ func parseFlags(args []string, help io.Writer) (options, error) {
 	only := f.String("only", "", "comma-separated scenarios (default: all of "+strings.Join(scenarioNames, ",")+")")
 	f.StringVar(&o.set.Rival, "rival", "equal", "llama-server's settings: equal to ours, or its best for latency: -b 128 -ub 128")
 	f.DurationVar(&o.soak, "soak", 10*time.Minute, "how long each side is soaked")
-	f.IntVar(&o.head, "head", 2000, "tokens of the head that a herd has in common; -ctx has to hold it for each slot of llama-server")
+	f.IntVar(&o.head, "head", 2000, "tokens of the head that a herd has in common")
 	f.IntVar(&o.paste, "paste", 6000, "tokens that the neighbour pastes")
+	f.DurationVar(&o.side, "side", 45*time.Second, "about how long a repetition of a scenario of many people may take a side: its sizes are halved until they fit; 0: never")
 	people := f.String("growth-people", "1,2,4,8,16,32,64", "numbers of people that the growth is shown for")
 	prompts := f.String("growth-prompts", "512,1024,2048,4096,6000", "lengths of prompts that it is shown for, in tokens")
 	f.StringVar(&o.design, "design", "", "page that the growth is written into, such as docs/design.md")
@@ -163,6 +165,14 @@ func (o options) validate(rest []string) error {
 	}
 	if o.head < 1 || o.paste < 1 || o.soak < time.Second {
 		return fmt.Errorf("-head %d, -paste %d, -soak %s: a token and a second are the least", o.head, o.paste, o.soak)
+	}
+	if o.side < 0 {
+		return fmt.Errorf("-side %s: a time is expected, or 0", o.side)
+	}
+	if o.design != "" && o.wants("growth") {
+		if _, _, err := placeOfGrowth(o.design); err != nil {
+			return err
+		}
 	}
 	return o.set.validate()
 }

@@ -96,24 +96,28 @@ func peersOf(t *testing.T, theirs, ours http.Handler) *rivals {
 	return &rivals{&llamaServer{newClient("llama-server", one.URL), p}, &gateway{client: newClient("aigw", two.URL), process: p}}
 }
 
+// quick is a machine that needs nothing scaled.
+var quick = pace{read: 1e6, write: 1e6}
+
 func TestScenariosOfPeers(t *testing.T) {
 	for name, test := range map[string]struct {
 		scenario func(r *rivals) scenario
 		says     []string
 	}{
 		"typing": {func(r *rivals) scenario {
-			s := newTyping(r, typingDebounce, true)
+			s := newTyping(r, typingDebounce, true, quick, 0)
 			return s
-		}, []string{"reused"}},
-		"team":      {func(r *rivals) scenario { return newTeam(r, "team", 3, 60, 20, 0, false) }, []string{"tails of 20"}},
-		"herd":      {func(r *rivals) scenario { return newTeam(r, "herd", 3, 60, 20, 0.2, true) }, []string{"one cold person"}},
-		"neighbour": {func(r *rivals) scenario { return newNeighbour(r, 60) }, []string{"against alone"}},
+		}, []string{"reused", "given up by the next key"}},
+		"team":      {func(r *rivals) scenario { return newTeam(r, "team", 3, 60, 20, 0, false, quick, 0) }, []string{"tails of 20"}},
+		"herd":      {func(r *rivals) scenario { return newTeam(r, "herd", 3, 60, 20, 0.2, true, quick, 0) }, []string{"one cold person"}},
+		"neighbour": {func(r *rivals) scenario { return newNeighbour(r, 60, quick, 0) }, []string{"against alone"}},
 		"hangup":    {func(r *rivals) scenario { return newHangup(r) }, []string{"after the others hung up"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := peersOf(t, newFakeNative(8, 100), newFakeNative(8, 100))
-			s := test.scenario(r)
+			theirs, ours := newFakeNative(8, 100), newFakeNative(8, 100)
+			theirs.takes, ours.takes = 2*time.Millisecond, 2*time.Millisecond // a stream outlasts what happens beside it
+			s := test.scenario(peersOf(t, theirs, ours))
 			compared, notes, err := duel(t.Context(), s, 1, silent)
 			if err != nil {
 				t.Fatal(err)
@@ -243,5 +247,20 @@ func TestNumbers(t *testing.T) {
 		if _, err := numbers("-x", bad); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
+	}
+}
+
+// A stream that ended by itself says nothing of gaps.
+func TestNeighbourNeedsAStream(t *testing.T) {
+	r := peersOf(t, newFakeNative(8, 100), newFakeNative(8, 100))
+	s := newNeighbour(r, 60, quick, 0)
+	if err := s.prepare(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	quickly := newFakeNative(8, 100)
+	quickly.takes = 0
+	s.both = peersOf(t, quickly, quickly).peers()
+	if _, err := s.measure(t.Context(), s.both.ours); err == nil || !strings.Contains(err.Error(), "the stream had ended") {
+		t.Errorf("%v", err)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -48,6 +49,16 @@ const longestToken = 16
 // too much is cut behind the first line.
 func fitPrompt(ctx context.Context, count func(ctx context.Context, text string) (int, error), n, tokens int) (string, error) {
 	first, rows := tableOf(n, tokens*longestToken)
+	return fitText(ctx, count, n, first, rows, tokens)
+}
+
+// fitTail is the same with a first line of four characters, for what follows a head that others have, too: it may be a few tokens long.
+func fitTail(ctx context.Context, count func(ctx context.Context, text string) (int, error), n, tokens int) (string, error) {
+	first, rows := tableOf(n, tokens*longestToken)
+	return fitText(ctx, count, n, first[:4]+"\n", rows, tokens)
+}
+
+func fitText(ctx context.Context, count func(ctx context.Context, text string) (int, error), n int, first, rows string, tokens int) (string, error) {
 	cut := func(from int) string { return first + rows[from:] }
 	// The count falls, nearly always by at most one a character, while more is cut.
 	low, high := 0, len(rows)
@@ -75,5 +86,8 @@ func fitPrompt(ctx context.Context, count func(ctx context.Context, text string)
 			return cut(from), nil
 		}
 	}
-	return "", fmt.Errorf("prompt %d cannot be cut to exactly %d tokens; the vocabulary joins this text differently than expected", n, tokens)
+	return "", fmt.Errorf("prompt %d: %w %d tokens; the vocabulary joins this text differently than expected", n, errCannotCut, tokens)
 }
+
+// errCannotCut is a text that no cut gives the wanted number of tokens. Another text will do.
+var errCannotCut = errors.New("it cannot be cut to exactly")

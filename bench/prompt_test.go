@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"unicode"
@@ -32,6 +34,21 @@ func wordCount(_ context.Context, text string) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// Tails are a few tokens long and differ.
+func TestFitTail(t *testing.T) {
+	seen := map[string]bool{}
+	for number := range 20 {
+		tail, err := fitTail(t.Context(), wordCount, number, teamLeastTail)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, _ := wordCount(t.Context(), tail); n != teamLeastTail || seen[tail] {
+			t.Errorf("tail %d has %d tokens: %q", number, n, tail)
+		}
+		seen[tail] = true
+	}
 }
 
 func TestFitPrompt(t *testing.T) {
@@ -94,5 +111,29 @@ func TestFitPromptFails(t *testing.T) {
 	even := func(_ context.Context, s string) (int, error) { return len(s) / 2 * 2, nil }
 	if _, err := fitPrompt(t.Context(), even, 1, 101); err == nil {
 		t.Error("a prompt of 101 tokens was made by a tokenizer that only yields even numbers")
+	}
+}
+
+// A text that no cut gives the wanted length makes room for another one.
+func TestPromptTriesAnotherText(t *testing.T) {
+	const stubborn = 7
+	head, _ := tableOf(stubborn, 0)
+	r := peersOf(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		var body struct{ Content string }
+		_ = json.NewDecoder(q.Body).Decode(&body)
+		n := len(body.Content)
+		if strings.HasPrefix(body.Content, head) {
+			n = n / 2 * 2
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"tokens": make([]int, n)})
+	}), http.NotFoundHandler())
+	const odd = 301
+	other, err := r.prompt(t.Context(), stubborn+1, odd)
+	if err != nil || len(other) != odd {
+		t.Fatalf("%d tokens, %v", len(other), err)
+	}
+	got, err := r.prompt(t.Context(), stubborn, odd)
+	if err != nil || len(got) != odd || strings.HasPrefix(got, head) {
+		t.Errorf("%d tokens of %.30q, %v", len(got), got, err)
 	}
 }

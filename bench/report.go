@@ -62,6 +62,9 @@ func printHead(w io.Writer, h head) error {
 func printSection(w io.Writer, s section) error {
 	fmt.Fprintf(w, "\n%s: %s (ours) against %s (theirs), %s, medians [quartiles]\n",
 		s.title, s.ours, s.theirs, plural(s.repetitions, "repetition"))
+	if len(s.comparisons) == 0 {
+		return printNotes(w, s.notes)
+	}
 	var table strings.Builder
 	t := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "figure\tunit\tours\ttheirs\tours/theirs\ttarget\tA against A\tverdict")
@@ -75,7 +78,11 @@ func printSection(w io.Writer, s section) error {
 	for line := range strings.Lines(table.String()) {
 		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
 	}
-	for _, note := range s.notes {
+	return printNotes(w, s.notes)
+}
+
+func printNotes(w io.Writer, notes []string) error {
+	for _, note := range notes {
 		if _, err := fmt.Fprintln(w, "note: "+note); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ type rivals struct {
 // Numbers of prompts: each scenario has its own, so that no prompt is sent twice.
 const (
 	warmUpPrompts      = 0
+	pacePrompts        = 9_000
 	streamPrompts      = 10_000
 	latencyPrompts     = 20_000
 	crowdPrompts       = 30_000
@@ -28,6 +29,7 @@ const (
 	overloadPrompts    = 220_000_000
 	soakPrompts        = 230_000_000
 	growthPrompts      = 240_000_000
+	spareNumbers       = 1_000_000_000 // added for another text
 )
 
 // warmUp lets both sides answer once, and makes sure that they read the same prompt: equal text
@@ -63,11 +65,29 @@ func samePrompt(theirs, ours answer) error {
 	return nil
 }
 
-// prompt returns prompt number n with exactly tokens tokens, as llama-server counts them.
+// prompt returns prompt number n with exactly tokens tokens, as llama-server counts them. Few texts cannot be cut to that; the prompt
+// is another one then, of numbers that nothing else has.
 func (r *rivals) prompt(ctx context.Context, n, tokens int) (string, error) {
-	return fitPrompt(ctx, func(ctx context.Context, text string) (int, error) {
-		return r.theirs.count(ctx, text, true)
-	}, n, tokens)
+	return r.fitted(ctx, fitPrompt, n, tokens)
+}
+
+// tail is a text of so many tokens that goes behind a head.
+func (r *rivals) tail(ctx context.Context, n, tokens int) (string, error) {
+	return r.fitted(ctx, fitTail, n, tokens)
+}
+
+type countTokens = func(ctx context.Context, text string) (int, error)
+
+func (r *rivals) fitted(ctx context.Context, fit func(context.Context, countTokens, int, int) (string, error), n, tokens int) (text string, err error) {
+	for attempt := range spareRounds + 1 {
+		text, err = fit(ctx, func(ctx context.Context, text string) (int, error) {
+			return r.theirs.count(ctx, text, true)
+		}, n+attempt*spareNumbers, tokens)
+		if !errors.Is(err, errCannotCut) {
+			break
+		}
+	}
+	return text, err
 }
 
 // lengths keeps what the answers of both sides had in common, for the notes.

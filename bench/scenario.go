@@ -26,7 +26,7 @@ type scenario interface {
 const spareRounds = 2
 
 // duel lets both sides take turns, A B A B, so that what changes on the machine during the run
-// meets both.
+// meets both. With an error comes what was measured before it.
 func duel(ctx context.Context, s scenario, repetitions int, say func(string)) ([]comparison, []string, error) {
 	figures := s.figures()
 	compared := make([]comparison, len(figures))
@@ -42,10 +42,10 @@ func duel(ctx context.Context, s scenario, repetitions int, say func(string)) ([
 				say(fmt.Sprintf("%s; both sides again with another prompt", short))
 				continue
 			}
-			return nil, nil, fmt.Errorf("no prompt was answered in full length %d times: %w; this model ends its answers early and cannot be compared here", dropped, err)
+			return compared, notesOf(s, done, dropped), fmt.Errorf("no prompt was answered in full length %d times: %w; this model ends its answers early and cannot be compared here", dropped, err)
 		}
 		if err != nil {
-			return nil, nil, err
+			return compared, notesOf(s, done, dropped), err
 		}
 		if len(theirs) != len(figures) || len(ours) != len(figures) {
 			return nil, nil, fmt.Errorf("%d and %d values for %d figures", len(theirs), len(ours), len(figures))
@@ -56,11 +56,17 @@ func duel(ctx context.Context, s scenario, repetitions int, say func(string)) ([
 		}
 		done++
 	}
-	notes := s.notes()
+	return compared, notesOf(s, repetitions, dropped), nil
+}
+
+func notesOf(s scenario, done, dropped int) (notes []string) {
+	if done > 0 {
+		notes = s.notes()
+	}
 	if dropped > 0 {
 		notes = append(notes, fmt.Sprintf("%d rounds were dropped because an answer ended early", dropped))
 	}
-	return compared, notes, nil
+	return notes
 }
 
 func round(ctx context.Context, s scenario, number int) (theirs, ours []float64, err error) {
@@ -68,10 +74,19 @@ func round(ctx context.Context, s scenario, number int) (theirs, ours []float64,
 		return nil, nil, err
 	}
 	if theirs, err = s.theirs(ctx); err != nil {
-		return nil, nil, err
+		return nil, nil, &unableError{"theirs", err}
 	}
 	if ours, err = s.ours(ctx); err != nil {
-		return nil, nil, err
+		return nil, nil, &unableError{"ours", err}
 	}
 	return theirs, ours, nil
 }
+
+// unableError says that a side could not do what a scenario asked for.
+type unableError struct {
+	side string
+	err  error
+}
+
+func (e *unableError) Error() string { return e.side + ": " + e.err.Error() }
+func (e *unableError) Unwrap() error { return e.err }

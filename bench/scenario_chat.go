@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // chatScenario is people who hold conversations: each asks, reads, and asks again, and the whole conversation is sent along each time.
@@ -12,6 +13,7 @@ import (
 type chatScenario struct {
 	rivals
 	people    int
+	question  size       // in tokens; a pasted stack trace or function
 	questions [][]string // of each person
 }
 
@@ -19,9 +21,20 @@ var _ scenario = (*chatScenario)(nil)
 
 const (
 	chatTurns          = 5
-	chatQuestionTokens = 96 // of each question; a pasted stack trace or function
-	chatAnswerTokens   = 32
+	chatQuestionTokens = 96
+	chatAnswerTokens   = 32 // a third of a question
+	chatTemplateTokens = 16 // about what surrounds a message
 )
+
+func newChat(r rivals, people int, at pace, limit time.Duration) *chatScenario {
+	question := fit(fmt.Sprintf("a question of %s, in tokens,", plural(people, "chat")), chatQuestionTokens, 24, limit, func(n int) time.Duration {
+		return at.takes(people, chatTurns*(n+chatTemplateTokens), chatTurns*n*chatAnswerTokens/chatQuestionTokens)
+	})
+	return &chatScenario{rivals: r, people: people, question: question}
+}
+
+// answer is how many tokens an answer has at most.
+func (s *chatScenario) answer() int { return s.question.is * chatAnswerTokens / chatQuestionTokens }
 
 func (s *chatScenario) figures() []figure {
 	who := "one chat"
@@ -39,7 +52,7 @@ func (s *chatScenario) prepare(ctx context.Context, round int) error {
 	s.questions = make([][]string, s.people)
 	for i := range s.questions {
 		for turn := range chatTurns {
-			text, err := s.prompt(ctx, chatPrompts+((round*crowd+i)*chatTurns+turn)+100*s.people, chatQuestionTokens)
+			text, err := s.prompt(ctx, chatPrompts+((round*crowd+i)*chatTurns+turn)+100*s.people, s.question.is)
 			if err != nil {
 				return err
 			}
@@ -62,7 +75,7 @@ func (s *chatScenario) converse(ctx context.Context, with chatPeer) ([]float64, 
 	firsts, failed := make([]samples, s.people), make([]error, s.people)
 	var all sync.WaitGroup
 	for i, questions := range s.questions {
-		all.Go(func() { firsts[i], failed[i] = conversation(ctx, with, questions) })
+		all.Go(func() { firsts[i], failed[i] = conversation(ctx, with, questions, s.answer()) })
 	}
 	all.Wait()
 	if err := errors.Join(failed...); err != nil {
@@ -76,12 +89,12 @@ func (s *chatScenario) converse(ctx context.Context, with chatPeer) ([]float64, 
 }
 
 // conversation returns the time to the first token of each turn, in seconds.
-func conversation(ctx context.Context, with chatPeer, questions []string) (samples, error) {
+func conversation(ctx context.Context, with chatPeer, questions []string, tokens int) (samples, error) {
 	var firsts samples
 	messages := []message{{"system", "Be brief."}}
 	for _, question := range questions {
 		messages = append(messages, message{"user", question})
-		a, err := with.chat(ctx, messages, chatAnswerTokens)
+		a, err := with.chat(ctx, messages, tokens)
 		if err != nil {
 			return nil, err
 		}
@@ -92,5 +105,6 @@ func conversation(ctx context.Context, with chatPeer, questions []string) (sampl
 }
 
 func (s *chatScenario) notes() []string {
-	return []string{fmt.Sprintf("each turn adds a question of %d tokens and its answer of at most %d; both sides keep what was said in their caches, and each goes on from its own answers", chatQuestionTokens, chatAnswerTokens)}
+	return append([]string{fmt.Sprintf("each turn adds a question of %d tokens and its answer of at most %d; both sides keep what was said in their caches, and each goes on from its own answers",
+		s.question.is, s.answer())}, s.question.notes()...)
 }

@@ -12,16 +12,23 @@ import (
 // watch their answers appear.
 type crowdScenario struct {
 	rivals
+	length  size // of a prompt, in tokens
 	prompts []string
 	their   []answer
 	seen    lengths
+}
+
+func newCrowd(r rivals, at pace, limit time.Duration) *crowdScenario {
+	return &crowdScenario{rivals: r, length: fit("a prompt of the crowd, in tokens,", crowdPromptTokens, 64, limit, func(n int) time.Duration {
+		return at.takes(crowd, n, outputTokens)
+	})}
 }
 
 var _ scenario = (*crowdScenario)(nil)
 
 func (s *crowdScenario) figures() []figure {
 	return []figure{
-		{name: fmt.Sprintf("%d at once, %d + %d tokens: all done", crowd, crowdPromptTokens, outputTokens), unit: "s", better: less},
+		{name: fmt.Sprintf("%d at once, %d + %d tokens: all done", crowd, s.length.is, outputTokens), unit: "s", better: less},
 		{name: fmt.Sprintf("%d at once: output tokens, all together", crowd), unit: "tok/s"},
 		{name: fmt.Sprintf("%d at once: time to first token, median", crowd), unit: "s", better: less},
 		{name: fmt.Sprintf("%d at once: time to first token, last", crowd), unit: "s", better: less},
@@ -31,7 +38,7 @@ func (s *crowdScenario) figures() []figure {
 func (s *crowdScenario) prepare(ctx context.Context, round int) error {
 	s.prompts = make([]string, crowd)
 	for i := range s.prompts {
-		prompt, err := s.prompt(ctx, crowdPrompts+round*crowd+i, crowdPromptTokens)
+		prompt, err := s.prompt(ctx, crowdPrompts+round*crowd+i, s.length.is)
 		if err != nil {
 			return err
 		}
@@ -65,7 +72,7 @@ func (s *crowdScenario) ours(ctx context.Context) ([]float64, error) {
 	return crowdValues(answers, whole), nil
 }
 
-func (s *crowdScenario) notes() []string { return s.seen.notes() }
+func (s *crowdScenario) notes() []string { return append(s.seen.notes(), s.length.notes()...) }
 
 // atOnce sends all prompts at the same moment and waits for all answers. whole is the time until
 // the last one was there.

@@ -29,6 +29,8 @@ const (
 	// overloadGiveUp is how long a client waits. Nobody leaves the cursor where it is for longer.
 	overloadGiveUp = 10 * time.Second
 	overloadTimes  = 4
+	// overloadMaxWait is what ours is told: half of that, since an answer has to be written, too.
+	overloadMaxWait = 5 * time.Second
 )
 
 func newOverload(r *rivals) *overloadScenario {

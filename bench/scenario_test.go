@@ -110,3 +110,21 @@ func TestDuelGivesUp(t *testing.T) {
 		}
 	}
 }
+
+// What was measured before a side failed is kept, and the side is named.
+func TestDuelKeepsWhatWasMeasured(t *testing.T) {
+	full := errors.New("answered 400")
+	s := &scripted{fail: func(at string, round int) error {
+		if at == "ours" && round == 2 {
+			return full
+		}
+		return nil
+	}}
+	compared, notes, err := duel(t.Context(), s, 3, silent)
+	if unable := (*unableError)(nil); !errors.As(err, &unable) || unable.side != "ours" || !errors.Is(err, full) {
+		t.Errorf("%v", err)
+	}
+	if len(compared[0].ours) != 2 || len(compared[0].theirs) != 2 || len(notes) != 1 {
+		t.Errorf("%+v, %q", compared, notes)
+	}
+}

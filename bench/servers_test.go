@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -123,7 +125,7 @@ func TestScenariosOverHTTP(t *testing.T) {
 	scenarios := map[string]func(rivals) scenario{
 		"stream":  func(r rivals) scenario { return &streamScenario{rivals: r} },
 		"latency": func(r rivals) scenario { return &latencyScenario{rivals: r} },
-		"crowd":   func(r rivals) scenario { return &crowdScenario{rivals: r} },
+		"crowd":   func(r rivals) scenario { return newCrowd(r, quick, 0) },
 	}
 	for name, scenarioOf := range scenarios {
 		t.Run(name, func(t *testing.T) {
@@ -224,5 +226,90 @@ func TestWarmUpComparesPrompts(t *testing.T) {
 	both := rivalsOf(t, &fakeServer{}, &fakeGateway{misses: 1})
 	if err := both.warmUp(t.Context()); err == nil || !strings.Contains(err.Error(), "512 by llama-server and as 511 by aigw") {
 		t.Errorf("error %v, want that the sides read different prompts", err)
+	}
+}
+
+// A scenario that a side cannot do is in the report, with what was measured of it, and no reason to end the run.
+func TestSettle(t *testing.T) {
+	cannot := &unableError{"theirs", errors.New("llama-server answered 400: context size has been exceeded")}
+	for name, test := range map[string]struct {
+		compared []comparison
+		want     string
+	}{
+		"nothing":  {[]comparison{{figure: figure{name: "time"}}}, "0 repetitions"},
+		"one time": {[]comparison{{figure: figure{name: "time"}, ours: samples{2}, theirs: samples{4}}}, "0.500"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			b := &benchmark{out: &out}
+			s := servers{b: b, running: true}
+			done := section{title: "herd", repetitions: 6, comparisons: test.compared, ours: "aigw", theirs: "llama-server"}
+			if err := s.settle(t.Context(), &done, cannot); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.add(done); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range []string{test.want, "NOT MEASURED IN FULL: llama-server could not do this", "context size"} {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("%q is missing in %s", want, out.String())
+				}
+			}
+			if s.running || len(b.unmeasured) != 1 {
+				t.Error("the servers go on, or the run does not know")
+			}
+			if err := writeRaw(filepath.Join(t.TempDir(), "raw.json"), b.raw); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	s := servers{b: &benchmark{}}
+	if err := s.settle(ended, &section{title: "herd"}, cannot); !errors.Is(err, cannot) {
+		t.Errorf("at the end of the run: %v", err)
+	}
+	if err := s.settle(t.Context(), &section{}, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// Scenarios get the cells and the patience that they need, on both sides, and never fewer cells than the settings have.
+func TestScenariosGetWhatTheyNeed(t *testing.T) {
+	b := &benchmark{options: options{only: []string{"herd", "overload"}, head: 2000, paste: 6000, set: settings{Context: 8192}}}
+	b.serverAddress, b.gatewayAddress = "127.0.0.1:1", "127.0.0.1:2"
+	lines := func(wants needs) string {
+		theirs, ours, err := b.serverLines(wants)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(append(theirs, ours...), " ")
+	}
+	for _, h := range b.httpScenarios() {
+		if !slices.Contains(scenarioNames, h.name) {
+			t.Errorf("-only does not know %q", h.name)
+		}
+		all := lines(h.needs)
+		cells := max(8192, h.context)
+		if !strings.Contains(all, fmt.Sprintf("-c %d ", cells)) || !strings.Contains(all, fmt.Sprintf("--ctx %d ", cells)) {
+			t.Errorf("%s: %s", h.name, all)
+		}
+		switch h.name {
+		case "herd": // 8 heads and tails, each in a slot of its own
+			if cells < 8*(2000+herdTail+teamAnswer) {
+				t.Errorf("a herd has %d cells", cells)
+			}
+		case "overload":
+			if !strings.Contains(all, "--max-wait 5s") {
+				t.Errorf("overload: %s", all)
+			}
+		default:
+			if !strings.Contains(all, "--max-wait 10m0s") {
+				t.Errorf("%s: %s", h.name, all)
+			}
+		}
+	}
+	if got := b.firstNeeds().context; got < 16384 {
+		t.Errorf("the head names %d cells, not those of the herd", got)
 	}
 }
