@@ -55,7 +55,7 @@ func TestScenariosFitTheMachine(t *testing.T) {
 		neighbour := newNeighbour(r, 6000, at, limit)
 		chats := newChat(*r, crowd, at, limit)
 		typing := newTyping(r, typingDebounce, false, at, limit)
-		sizes := []size{herd.head, neighbour.paste, chats.question, typing.words, newCrowd(*r, at, limit).length}
+		sizes := []size{herd.head, neighbour.paste, chats.question, typing.words, newCrowd(r, at, limit).length}
 		for _, s := range sizes {
 			if at == fast && s.is != s.nominally {
 				t.Errorf("a fast machine: %s is %d of %d", s.what, s.is, s.nominally)

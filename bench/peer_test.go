@@ -108,6 +108,7 @@ func TestScenariosOfPeers(t *testing.T) {
 			s := newTyping(r, typingDebounce, true, quick, 0)
 			return s
 		}, []string{"reused", "given up by the next key"}},
+		"crowd":     {func(r *rivals) scenario { return newCrowd(r, pace{1, 1}, time.Minute) }, []string{"is 64 instead of 256"}},
 		"team":      {func(r *rivals) scenario { return newTeam(r, "team", 3, 60, 20, 0, false, quick, 0) }, []string{"tails of 20"}},
 		"herd":      {func(r *rivals) scenario { return newTeam(r, "herd", 3, 60, 20, 0.2, true, quick, 0) }, []string{"one cold person"}},
 		"neighbour": {func(r *rivals) scenario { return newNeighbour(r, 60, quick, 0) }, []string{"against alone"}},

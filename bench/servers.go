@@ -36,7 +36,7 @@ func (o options) httpScenarios() []httpScenario {
 	return []httpScenario{
 		{"stream", needs{}, func(r *rivals, _ pace) scenario { return &streamScenario{rivals: *r} }},
 		{"latency", needs{}, func(r *rivals, _ pace) scenario { return &latencyScenario{rivals: *r} }},
-		{"crowd", needs{}, func(r *rivals, at pace) scenario { return newCrowd(*r, at, limit) }},
+		{"crowd", needs{}, func(r *rivals, at pace) scenario { return newCrowd(r, at, limit) }},
 		{"chat", needs{}, func(r *rivals, at pace) scenario { return newChat(*r, 1, at, limit) }},
 		{"chat", needs{}, func(r *rivals, at pace) scenario { return newChat(*r, crowd, at, limit) }},
 		{"typing", needs{}, func(r *rivals, at pace) scenario { return newTyping(r, 0, true, at, limit) }},

@@ -125,7 +125,6 @@ func TestScenariosOverHTTP(t *testing.T) {
 	scenarios := map[string]func(rivals) scenario{
 		"stream":  func(r rivals) scenario { return &streamScenario{rivals: r} },
 		"latency": func(r rivals) scenario { return &latencyScenario{rivals: r} },
-		"crowd":   func(r rivals) scenario { return newCrowd(r, quick, 0) },
 	}
 	for name, scenarioOf := range scenarios {
 		t.Run(name, func(t *testing.T) {
