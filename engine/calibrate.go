@@ -19,7 +19,8 @@ import (
 // 24 steps of decoding, for one person alone and for 8 at once, with 0, 25, 50 and 100 % of the
 // cells in use; a setting that wins alone and empty can lose full and busy. The objective is the
 // mean of these eight. The cache is not filled for that: attention takes time in proportion to the
-// cells, so two depths are measured and the others follow.
+// cells, so two depths are measured and the others follow. The cells belong to those who are
+// measured, each has his share of a long text: attention may pass by what is somebody else's.
 
 const (
 	calibrationPrompt = 64
@@ -100,7 +101,8 @@ func calibrate(ctx context.Context, m *llama.Model, base llama.ContextOptions, o
 	var results []result
 	end := time.Now().Add(most)
 	for i, s := range open {
-		p := &probe{ctx: ctx, end: end, fillTime: time.Until(end) / time.Duration(2*(len(open)-i))}
+		share := time.Until(end) / time.Duration(len(open)-i) // what the first ones leave is for the others
+		p := &probe{ctx: ctx, end: time.Now().Add(share), fillTime: share / 3}
 		r := result{setting: s}
 		var err error
 		if r.Suggestion, err = p.measure(m, base, s); err != nil {
@@ -149,10 +151,10 @@ func (p *probe) measure(m *llama.Model, base llama.ContextOptions, s setting) (t
 	}
 	defer p.Close()
 	p.rows, p.next = min(calibrationRows, o.MaxSeqs), map[llama.SeqID]llama.Pos{}
-	if _, err := p.run(1, 1); err != nil { // the first one touches all weights
+	if _, err := p.run(1, 1, 0); err != nil { // the first one touches all weights
 		return 0, err
 	}
-	empty, err := p.costs()
+	empty, err := p.costs(0)
 	if err != nil {
 		return 0, err
 	}
@@ -160,7 +162,7 @@ func (p *probe) measure(m *llama.Model, base llama.ContextOptions, s setting) (t
 	if err != nil {
 		return 0, err
 	}
-	full, err := p.costs()
+	full, err := p.costs(depth)
 	if err != nil {
 		return 0, err
 	}
@@ -186,14 +188,15 @@ func objective(empty, full costs, depth, cells int) time.Duration {
 	return sum / 8
 }
 
-func (p *probe) costs() (c costs, err error) {
+// costs are measured behind a text of depth tokens, which fill has computed, or behind a part of it for each row.
+func (p *probe) costs(depth int) (c costs, err error) {
 	for _, one := range []struct {
 		took         *time.Duration
 		tokens, rows int
 	}{{&c.prompt, calibrationPrompt, 1}, {&c.one, 1, 1}, {&c.several, 1, p.rows}} {
 		times := make([]time.Duration, calibrationRepeat)
 		for i := range times {
-			if times[i], err = p.run(one.tokens, one.rows); err != nil {
+			if times[i], err = p.run(one.tokens, one.rows, depth/one.rows); err != nil {
 				return c, err
 			}
 		}
@@ -215,8 +218,19 @@ func (p *probe) fill(most int) (int, error) {
 	return filled, nil
 }
 
-// run computes tokens for each of rows sequences of their own, and takes them back.
-func (p *probe) run(tokens, rows int) (time.Duration, error) {
+// run computes tokens for each of rows sequences of their own, and takes them back. Each begins with depth cells of what
+// fill has computed, no two with the same ones.
+func (p *probe) run(tokens, rows, depth int) (time.Duration, error) {
+	var lend llama.Step
+	for r := range rows {
+		if depth > 0 {
+			lend.Ops = append(lend.Ops, llama.SeqOp{Kind: llama.OpCopy, Seq: 0, Dst: llama.SeqID(1 + r), From: llama.Pos(r * depth), To: llama.Pos((r + 1) * depth)})
+			p.next[llama.SeqID(1+r)] = llama.Pos((r + 1) * depth)
+		}
+	}
+	if err := p.Step(&lend); err != nil {
+		return 0, err
+	}
 	began := time.Now()
 	if err := p.decode(1, min(tokens, p.BatchSize()/rows), rows); err != nil {
 		return 0, err

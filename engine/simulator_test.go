@@ -113,13 +113,7 @@ func measureSteps(t *testing.T, e *Engine) stepTable {
 		for _, n := range sizes {
 			var times []time.Duration
 			for range 3 {
-				if depth > 0 {
-					if err := p.Step(&llama.Step{Ops: []llama.SeqOp{{Kind: llama.OpCopy, Seq: 0, Dst: 1, To: -1}}}); err != nil {
-						t.Fatal(err)
-					}
-					p.next[1] = llama.Pos(depth)
-				}
-				took, err := p.run(n, 1)
+				took, err := p.run(n, 1, depth)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -129,7 +123,7 @@ func measureSteps(t *testing.T, e *Engine) stepTable {
 		}
 		return seconds
 	}
-	if _, err := p.run(sizes[len(sizes)-1], 1); err != nil { // the first one touches all weights
+	if _, err := p.run(sizes[len(sizes)-1], 1, 0); err != nil { // the first one touches all weights
 		t.Fatal(err)
 	}
 	empty := measure(0)

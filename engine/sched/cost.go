@@ -4,15 +4,24 @@ import "time"
 
 // cost predicts how long a step takes from what it has to do:
 //
-//	seconds = a + b*tokens + c*tokens*cells
+//	seconds = a + b*tokens + c*passed + d*attended
 //
-// a is what every step costs (the weights are read once), b is a token's share, and c is what
-// attention adds for each cell in use. The three are fitted while running, by recursive least
-// squares that forgets: a machine becomes faster and slower with its neighbours.
+// a is what every step costs (the weights are read once) and b is a token's share. d is what
+// attention takes for a cell that a token looks at, and c for one that it passes by, because
+// another sequence owns it: as much where attention multiplies all cells and masks afterwards,
+// next to nothing where it skips what is masked. The four are fitted while running, by recursive
+// least squares that forgets: a machine becomes faster and slower with its neighbours.
 type cost struct {
-	theta [3]float64
-	p     [3][3]float64 // how unsure the fit is
+	theta [4]float64
+	p     [4][4]float64 // how unsure the fit is
 	seen  int
+}
+
+// load is what a step has to do.
+type load struct {
+	tokens   int
+	attended int // cells that its tokens look at, those of all tokens added up
+	cells    int // in use, by anybody
 }
 
 const (
@@ -26,14 +35,19 @@ const (
 	learned = 8
 )
 
-// features scales all three to about 1, so that the fit is well conditioned.
-func features(tokens, cells int) [3]float64 {
-	n := float64(tokens) / 64
-	return [3]float64{1, n, n * float64(cells) / 4096}
+// The scales of tokens and cells bring all features to about 1, so that the fit is well conditioned.
+const (
+	tokenScale = 64
+	cellScale  = 64 * 4096
+)
+
+func (l load) features() [4]float64 {
+	passed := max(l.tokens*l.cells-l.attended, 0)
+	return [4]float64{1, float64(l.tokens) / tokenScale, float64(passed) / cellScale, float64(l.attended) / cellScale}
 }
 
 // observe learns from a step that was computed.
-func (c *cost) observe(tokens, cells int, took time.Duration) {
+func (c *cost) observe(l load, took time.Duration) {
 	if c.seen == 0 {
 		for i := range c.p {
 			c.p[i][i] = unsure
@@ -42,11 +56,11 @@ func (c *cost) observe(tokens, cells int, took time.Duration) {
 	y := took.Seconds()
 	if c.believed() {
 		// A step that was held up from outside says little: count it as twice what was expected.
-		y = min(y, 2*c.predict(tokens, cells).Seconds()+1e-3)
+		y = min(y, 2*c.predict(l).Seconds()+1e-3)
 	}
 	c.seen++
-	x := features(tokens, cells)
-	var px [3]float64
+	x := l.features()
+	var px [4]float64
 	den := forgetting
 	for i := range px {
 		for j := range x {
@@ -82,24 +96,52 @@ func (c *cost) observe(tokens, cells int, took time.Duration) {
 			c.p[j][i] = c.p[i][j]
 		}
 	}
+	c.nonnegative()
+}
+
+// nonnegative moves the fit to the best one in which nothing takes less than no time: what one
+// parameter gives up the others take over, as far as steps could not tell them apart.
+func (c *cost) nonnegative() {
+	for range c.theta {
+		least := 0
+		for i, v := range c.theta {
+			if v < c.theta[least] {
+				least = i
+			}
+		}
+		v, doubt := c.theta[least], c.p[least][least]
+		if v >= 0 || doubt <= 0 {
+			break
+		}
+		for i := range c.theta {
+			c.theta[i] -= v * c.p[i][least] / doubt
+		}
+		c.theta[least] = 0
+	}
+	for i := range c.theta { // what one correction took below zero again
+		c.theta[i] = max(c.theta[i], 0)
+	}
 }
 
 func (c *cost) believed() bool { return c.seen >= learned }
 
-func (c *cost) predict(tokens, cells int) time.Duration {
+func (c *cost) predict(l load) time.Duration {
 	seconds := 0.0
-	for i, x := range features(tokens, cells) {
-		seconds += max(c.theta[i], 0) * x // nothing takes less than no time
+	for i, x := range l.features() {
+		seconds += c.theta[i] * x
 	}
 	return time.Duration(seconds * float64(time.Second))
 }
 
+// passing is how many seconds a token takes for a cell that it passes by.
+func (c *cost) passing() float64 { return c.theta[2] / cellScale }
+
 // most is the largest number of tokens, from low to high, whose step is expected to stay within
-// budget; low if none is.
-func (c *cost) most(budget time.Duration, low, high, cells int) int {
+// budget; low if none is. of says what a step of so many tokens has to do.
+func (c *cost) most(budget time.Duration, low, high int, of func(tokens int) load) int {
 	for low < high {
 		mid := (low + high + 1) / 2
-		if c.predict(mid, cells) <= budget {
+		if c.predict(of(mid)) <= budget {
 			low = mid
 		} else {
 			high = mid - 1
@@ -118,10 +160,10 @@ func (c *cost) patience(returns float64) int {
 		unknown = 1 << 16
 		least   = 1 << 10
 	)
-	b, ca := c.theta[1]/64, c.theta[2]/64/4096
+	b, passing := c.theta[1]/tokenScale, c.passing()
 	n := float64(unknown)
-	if c.believed() && b > 0 && ca > 0 {
-		n = min(b/ca, unknown)
+	if c.believed() && b > 0 && passing > 0 {
+		n = min(b/passing, unknown)
 	}
 	return int(max(n*returns, least))
 }

@@ -13,7 +13,7 @@ func (s *Scheduler) Computed(sampled []int32, took time.Duration) {
 	s.long = 0
 	s.company.served(took)
 	if n := len(p.Tokens); n > 0 {
-		s.cost.observe(n, s.used(), took)
+		s.cost.observe(s.planned(), took)
 		s.tree.Tick(n)
 		if n == len(p.Rows) {
 			s.spec.observe(n-p.Drafted, p.Drafted, s.used(), took)

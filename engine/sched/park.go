@@ -72,11 +72,11 @@ func (p *parking) patience(c *cost) int {
 		least   = 16
 		most    = 1 << 16
 	)
-	ca := c.theta[2] / 64 / 4096
-	if !c.believed() || ca <= 0 {
+	passing := c.passing()
+	if !c.believed() || passing <= 0 {
 		return unknown
 	}
-	return int(min(max(2*p.cell/ca, least), most))
+	return int(min(max(2*p.cell/passing, least), most))
 }
 
 // most is the number of cells that may be parked with a step.

@@ -46,7 +46,8 @@ func (s *Scheduler) rank(r *run, known int) time.Time {
 	}
 	each := guessed
 	if s.cost.believed() {
-		each = max(s.cost.predict(tile, s.used())/tile, 1)
+		middle := tile * (known + len(r.tokens)) / 2
+		each = max(s.cost.predict(load{tile, middle, s.used()})/tile, 1)
 	}
 	reads := min(each*time.Duration(len(r.tokens)-known), ageing)
 	return r.arrived.Add(ageing*time.Duration(r.Class) + reads)

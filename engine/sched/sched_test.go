@@ -350,9 +350,10 @@ func TestPromptIsSlicedByTime(t *testing.T) {
 // A prefix that nobody comes back to goes when passing by it has cost what computing it would.
 func TestIdlePrefixesAreGivenUp(t *testing.T) {
 	var c cost
-	for i := range 200 { // 10 ms a step, 2 ms a token, 0.1 us a token and cell
-		tokens, cells := 1+i%40, 100*(i%60)
-		c.observe(tokens, cells, 10*time.Millisecond+time.Duration(tokens)*(2*time.Millisecond+time.Duration(cells)*100))
+	for i := range 200 {
+		l := load{tokens: 1 + i%40, cells: 100 * (i % 60)}
+		l.attended = l.tokens * l.cells / (1 + i%3)
+		c.observe(l, realCost(l))
 	}
 	if n := c.patience(1); n < 18_000 || n > 22_000 {
 		t.Errorf("patience of %d tokens, want 20000", n)

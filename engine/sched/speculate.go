@@ -104,7 +104,12 @@ func (s *Scheduler) mayGuess() (rows, most int) {
 		return rows, 0 // this step measures
 	}
 	if sp.slope == 0 {
-		sp.slope = (s.cost.predict(rows+most, s.used()) - s.cost.predict(rows, s.used())).Seconds() / float64(most)
+		attended := 0
+		for _, r := range s.runs {
+			attended += len(r.tokens)
+		}
+		without, with := load{rows, attended, s.used()}, load{rows + most, attended + attended/rows*most, s.used()}
+		sp.slope = (s.cost.predict(with) - s.cost.predict(without)).Seconds() / float64(most)
 	}
 	return rows, most
 }

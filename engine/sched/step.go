@@ -50,7 +50,6 @@ func (s *Scheduler) Step(now time.Time) (*Plan, Admission, bool) {
 	}
 	// 4 prompts
 	decoding := len(p.Tokens)
-	budget := s.budget(decoding)
 	s.prompts = s.prompts[:0]
 	for _, r := range s.runs {
 		if !r.decoding() {
@@ -58,13 +57,14 @@ func (s *Scheduler) Step(now time.Time) (*Plan, Admission, bool) {
 		}
 	}
 	s.sortByRank(s.prompts)
+	budget := s.budget(decoding)
 	for i, r := range s.prompts {
 		if len(p.Tokens) < budget && !s.computedBy(s.prompts[:i], r) { // 4d
 			s.add(r, min(len(r.tokens)-r.computed, budget-len(p.Tokens)))
 		}
 	}
 	s.long = 0
-	if took := s.cost.predict(len(p.Tokens), s.used()); decoding == 0 && s.cost.believed() && took > s.cfg.IdleTime {
+	if took := s.cost.predict(s.planned()); decoding == 0 && s.cost.believed() && took > s.cfg.IdleTime {
 		s.long = took
 	}
 	// 5 eviction
@@ -95,11 +95,33 @@ func (s *Scheduler) budget(rows int) int {
 	} else if s.cfg.Interruptible {
 		limit = max(limit, s.company.solitude()) // 4c
 	}
-	n := s.cost.most(limit, low, high, s.used())
+	n := s.cost.most(limit, low, high, s.filled)
 	if rows == 0 && n > tile { // kernels compute whole tiles; the nearest number of them
 		n = min((n+tile/2)/tile*tile, high)
 	}
 	return n
+}
+
+// planned is what the step has to do.
+func (s *Scheduler) planned() load {
+	l := load{tokens: len(s.plan.Tokens), cells: s.used()}
+	for _, pos := range s.plan.Pos {
+		l.attended += int(pos) + 1
+	}
+	return l
+}
+
+// filled is what the step would have to do with so many tokens, prompts by their rank.
+func (s *Scheduler) filled(tokens int) load {
+	l := s.planned()
+	more := tokens - l.tokens
+	for _, r := range s.prompts {
+		n := min(len(r.tokens)-r.computed, more)
+		l.attended += n*r.computed + n*(n+1)/2
+		more -= n
+	}
+	l.tokens = tokens
+	return l
 }
 
 // tile is how many tokens llama.cpp's attention on CPUs takes at once (GGML_FA_TILE_Q): prompts
