@@ -71,7 +71,7 @@ func (m mixed) class() Class {
 
 // stepTable is what a step takes by the number of its tokens; those between two that were measured lie on a line. A token attends to the
 // cells of its own sequence and passes by all others, and what each of both kinds takes is measured, too: fused attention on a CPU
-// skips what is masked, and takes a cell in a fifth of the time from 64 tokens on.
+// skips what is masked.
 type stepTable []tableStep
 
 type tableStep struct {

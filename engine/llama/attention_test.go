@@ -9,7 +9,7 @@ import (
 )
 
 // What patches/attention.patch promises: a token's logits depend on its own text alone, whether it is computed by itself or beside
-// others, in which slices the text before it was, where in the cache that lies, and by how many threads. Without the patch they differ
+// others, in which slices the text before it was, what lies between its cells, and by how many threads. Without the patch they differ
 // in their last digits, and so does now and then what a person is answered while others ask.
 func TestAttentionIsTheSameInEveryBatch(t *testing.T) {
 	text := tokenize(t, strings.Repeat("func add(a, b int) int { return a + b }\n// add returns the sum of two numbers, which may be negative.\n", 26))[:701]
@@ -54,8 +54,8 @@ func TestAttentionIsTheSameInEveryBatch(t *testing.T) {
 	}
 }
 
-// same compares logits: bit by bit with AVX-512, where that was seen to hold. Compilers may join a product and a sum in one place and not in
-// another, and products of weights take other ways for several tokens on some processors; then the last digits differ.
+// same compares logits: bit by bit with AVX2 and AVX-512, where that was seen to hold. Compilers may join a product and a sum in one
+// place and not in another, and products of weights take other ways for several tokens on some processors; then the last digits differ.
 func same(t *testing.T, how string, got, want []float32) {
 	t.Helper()
 	worst := 0.0
@@ -63,7 +63,7 @@ func same(t *testing.T, how string, got, want []float32) {
 		worst = max(worst, math.Abs(float64(got[i]-want[i])))
 	}
 	cpu, _ := os.ReadFile("/proc/cpuinfo") // not there: not Linux, and not seen
-	switch exact := strings.Contains(string(cpu), " avx512f "); {
+	switch exact := strings.Contains(string(cpu), " avx2 "); {
 	case exact && worst > 0:
 		t.Errorf("%s: logits differ by up to %g", how, worst)
 	case argmax(got) != argmax(want):
