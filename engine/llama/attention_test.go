@@ -54,6 +54,30 @@ func TestAttentionIsTheSameInEveryBatch(t *testing.T) {
 	}
 }
 
+// What patches/cells.patch promises: a text has its cells in its own order, also where others have left some free in front of it.
+// Attention adds up in the order of cells.
+func TestCellsHaveTheOrderOfTheText(t *testing.T) {
+	text := tokenize(t, strings.Repeat("What does this say? It says that a limit is a limit, and that all values are in it.\n", 20))[:301]
+	o := ContextOptions{Context: 1024, Batch: 512, MaxSeqs: 4, Unified: true, FlashAttention: FlashOn, Threads: 2}
+	want := slices.Clone(lastLogits(t, newContext(t, o), 0, 0, text))
+
+	c := newContext(t, o)
+	lastLogits(t, c, 1, 0, text[:200])
+	lastLogits(t, c, 0, 0, text[:150])
+	leave := SeqOp{Kind: OpRemove, Seq: 1, To: -1}
+	for at := 150; at < len(text); {
+		end := min(at+25, len(text))
+		got := lastLogits(t, c, 0, Pos(at), text[at:end], leave)
+		if at = end; at == len(text) {
+			same(t, "behind cells that somebody has left", got, want)
+		}
+	}
+	// At the end of the cache nothing is free behind a text, and what is free in front of it is taken.
+	lastLogits(t, c, 2, 0, text[:300])
+	lastLogits(t, c, 3, 0, text[:300])
+	lastLogits(t, c, 3, 300, text[:100]) // 1001 of 1024 cells
+}
+
 // same compares logits: bit by bit with AVX2 and AVX-512, where that was seen to hold. Compilers may join a product and a sum in one
 // place and not in another, and products of weights take other ways for several tokens on some processors; then the last digits differ.
 func same(t *testing.T, how string, got, want []float32) {
