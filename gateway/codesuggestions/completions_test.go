@@ -224,6 +224,17 @@ func TestCompletionEndsAtALine(t *testing.T) {
 	}
 }
 
+// A text that begins when those who wait shortest have gone is more than its first token.
+func TestCompletionThatBeginsLate(t *testing.T) {
+	o := open
+	o.CompletionTime = time.Nanosecond
+	wait := func(context.Context, int) error { time.Sleep(600 * time.Millisecond); return nil }
+	s, _ := start(t, o, &gatewaytest.Generator{Wait: wait, Pieces: []string{"(na", "me)"}})
+	if got := textOf(t, s.Do("POST", path, body("")).Text); got != "(name)" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestStream(t *testing.T) {
 	next := make(chan struct{})
 	g := &gatewaytest.Generator{
