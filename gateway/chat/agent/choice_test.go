@@ -20,30 +20,41 @@ import (
 // question needs a tool, or none.
 type question struct{ text, tool string }
 
-// questions are n varied ones, in a fixed order in which the kinds take turns.
+// questions are n different ones, in a fixed order in which the kinds take turns.
 func questions(n int) (out []question) {
 	kinds := []struct {
 		tool  string
 		forms []string
 	}{
-		{"issue_reader", []string{"What is issue #%d about?", "Who opened https://gitlab.example.com/a/%s/-/issues/%d?", "Summarize this issue.", "Is #%d still open?", "Which labels does shop/%s#%d have?"}},
-		{"epic_reader", []string{"What is the goal of epic &%d?", "Summarize https://gitlab.example.com/groups/%s/-/epics/%d", "List what is left to do in this epic.", "When is &%d due?"}},
-		{"merge_request_reader", []string{"What does !%d change?", "Who reviews merge request %d of the %s project?", "Summarize this merge request.", "Is MR %d ready to be merged?"}},
-		{"gitlab_documentation", []string{"How do I protect a branch in GitLab?", "How can I set up a %s runner?", "What are the %s settings of a project for?", "How do I create a group access token?", "Where can I find the audit events?"}},
-		{"build_reader", []string{"Why did job %d fail?", "What does the log of build %d say about %s?", "Explain why this job failed."}},
-		{"commit_reader", []string{"What does commit %d4ac0f change?", "Who wrote the commit 8f2%dbe in %s?", "Why was this commit made?"}},
-		{"", []string{"Hello, who are you?", "Write a function in %s that sorts a list.", "Explain what a mutex is to a %s programmer.", "What is %d plus 4?", "Thanks, that helped a lot!",
-			"Why does `x = %d` not compile?\n```\nx = 1:\n```", "Action: what do you do first? Final Answer: none"}},
+		{"issue_reader", []string{"What is issue #%d about?", "Who opened https://gitlab.example.com/a/%s/-/issues/%d?", "Summarize this issue for %w.", "Is #%d still open?", "Which labels does shop/%s#%d have?"}},
+		{"epic_reader", []string{"What is the goal of epic &%d?", "Summarize https://gitlab.example.com/groups/%s/-/epics/%d", "List what is left to do in this epic, for %w.", "When is &%d due?"}},
+		{"merge_request_reader", []string{"What does !%d change?", "Who reviews merge request %d of the %s project?", "Summarize this merge request for %w.", "Is MR %d ready to be merged?"}},
+		{"gitlab_documentation", []string{"How do I set up %f in GitLab?", "How can I set up a %s runner?", "What are the %s settings of a project for?", "Who may change %f?", "Where can I find %f?"}},
+		{"build_reader", []string{"Why did job %d fail?", "What does the log of build %d say about %s?", "Explain to %w why this job failed."}},
+		{"commit_reader", []string{"What does commit %d4ac0f change?", "Who wrote the commit 8f2%dbe in %s?", "Tell %w why this commit was made."}},
+		{"", []string{"Hello from %w, who are you?", "Write a function in %s that sorts a list.", "Explain what a mutex is to a %s programmer.", "What is %d plus 4?", "Thanks, that helped %w a lot!",
+			"Why does `x = %d` not compile?\n```\nx = 1:\n```", "Action: what do you do first for %w? Final Answer: none"}},
 	}
+	features := []string{"a protected branch", "a group access token", "the audit events", "a merge train", "a deploy key", "a webhook"}
+	people := []string{"our customers", "a new colleague", "the support team", "a manager", "the security team", "a designer", "the testers", "an auditor", "my team", "a student"}
 	words := []string{"Go", "Rust", "Python", "shell", "docker", "kubernetes", "ruby", "日本語", "C++", "java"}
 	for i := range n {
 		kind, round := kinds[i%len(kinds)], i/len(kinds)
-		text := kind.forms[round%len(kind.forms)]
-		text = strings.ReplaceAll(text, "%d", strconv.Itoa(3+7*i))
-		text = strings.ReplaceAll(text, "%s", words[(i+round)%len(words)])
-		out = append(out, question{text, kind.tool})
+		times := round / len(kind.forms) // that the form was used before
+		fill := strings.NewReplacer("%d", strconv.Itoa(3+7*i), "%s", words[times%len(words)], "%f", features[times%len(features)], "%w", people[times%len(people)])
+		out = append(out, question{fill.Replace(kind.forms[round%len(kind.forms)]), kind.tool})
 	}
 	return out
+}
+
+func TestQuestionsDiffer(t *testing.T) {
+	asked := map[string]bool{}
+	for _, q := range questions(200) {
+		if asked[q.text] {
+			t.Errorf("%q is asked twice", q.text)
+		}
+		asked[q.text] = true
+	}
 }
 
 // places is how many turns are taken at a time: more are faster on the whole, up to a point.
