@@ -29,8 +29,9 @@ const (
 	// overloadGiveUp is how long a client waits. Nobody leaves the cursor where it is for longer.
 	overloadGiveUp = 10 * time.Second
 	overloadTimes  = 4
-	// overloadMaxWait is what ours is told: half of that, since an answer has to be written, too.
-	overloadMaxWait = 5 * time.Second
+	// overloadMaxWait is what ours is told, so that somebody waits for his turn about half of that at most, since an answer has to be
+	// written, too: POST /completion asks for a generation, and these wait three times as long as completions (engine.Patience).
+	overloadMaxWait = 1600 * time.Millisecond
 )
 
 func newOverload(r *rivals) *overloadScenario {

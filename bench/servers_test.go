@@ -299,7 +299,7 @@ func TestScenariosGetWhatTheyNeed(t *testing.T) {
 				t.Errorf("a herd has %d cells", cells)
 			}
 		case "overload":
-			if !strings.Contains(all, "--max-wait 5s") {
+			if !strings.Contains(all, "--max-wait 1.6s") {
 				t.Errorf("overload: %s", all)
 			}
 		default:
