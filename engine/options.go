@@ -24,7 +24,7 @@ type Options struct {
 	MaxWait   time.Duration     // how long a completion waits for its turn, other classes longer; 0: DefaultMaxWait
 	Threads   int               // CPU threads; 0: as many as this process may use
 	Batch     int               // most tokens of one step; 0: DefaultBatch
-	Slice     int               // prompt tokens of a step that are computed whatever they cost; 0: DefaultSlice
+	Slice     int               // most prompt tokens that may make a step longer than StepTime, and twice as long as its decoding; 0: DefaultSlice
 	Draft     int               // most guessed tokens of a step; 0: DefaultDraft; negative: none
 	StepTime  time.Duration     // how long a step may take while somebody decodes; 0: 100 ms, 35 ms with a GPU
 	IdleTime  time.Duration     // how long a step may take while nobody does; 0: 250 ms
@@ -80,7 +80,7 @@ const (
 	DefaultMaxWait = 30 * time.Second
 	// DefaultBatch is llama.cpp's own micro-batch: longer ones compute no faster.
 	DefaultBatch = 512
-	// DefaultSlice tokens are nearly free beside the rows of a step on most machines.
+	// DefaultSlice tokens are nearly free beside the rows of a large model on a slow machine, which waits for memory.
 	DefaultSlice = 16
 	// DefaultDraft is where even text that repeats itself gains little more.
 	DefaultDraft = 12

@@ -59,7 +59,7 @@ func runFlags() []cli.Flag {
 		keepPrefixesFlag(),
 		&cli.StringFlag{Name: "kv-sharing", Value: string(engine.ShareInstance), Usage: "between whom what was computed of equal prompts is shared: instance, user or off; see docs/security.md", EnvVars: []string{"AIGW_KV_SHARING"}},
 		&cli.IntFlag{Name: "batch", Value: engine.DefaultBatch, Usage: "most tokens computed in one step", EnvVars: []string{"AIGW_BATCH"}},
-		&cli.IntFlag{Name: "slice", Value: engine.DefaultSlice, Usage: "prompt tokens that are computed in every step, whatever they cost", EnvVars: []string{"AIGW_SLICE"}},
+		&cli.IntFlag{Name: "slice", Value: engine.DefaultSlice, Usage: "prompt tokens that may make a step longer than --step-time, while they take no longer than its decoding", EnvVars: []string{"AIGW_SLICE"}},
 		&cli.IntFlag{Name: "draft-tokens", Value: engine.DefaultDraft, Usage: "most tokens of a step that are guessed from what the text repeats (0: none)", EnvVars: []string{"AIGW_DRAFT_TOKENS"}},
 		draftModelFlag(),
 		&cli.DurationFlag{Name: "step-time", Usage: "how long a step may take while somebody's answer is being written", DefaultText: "100ms, 35ms with a GPU", EnvVars: []string{"AIGW_STEP_TIME"}},

@@ -1,6 +1,9 @@
 package sched
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // cost predicts how long a step takes from what it has to do:
 //
@@ -12,9 +15,10 @@ import "time"
 // next to nothing where it skips what is masked. The four are fitted while running, by recursive
 // least squares that forgets: a machine becomes faster and slower with its neighbours.
 type cost struct {
-	theta [4]float64
-	p     [4][4]float64 // how unsure the fit is
-	seen  int
+	theta  [4]float64
+	p      [4][4]float64 // how unsure the fit is
+	seen   int
+	excess float64 // how many times as long as predicted 19 of 20 long steps take at most
 }
 
 // load is what a step has to do.
@@ -33,6 +37,11 @@ const (
 	settled = 20
 	// learned is how many steps it takes before the fit is believed.
 	learned = 8
+
+	// excessFirst is taken for the excess before it was seen, excessRate is how far one step moves it, and excessMost its bound:
+	// a machine that takes half as long again for every twentieth step has a trouble that shorter steps do not cure.
+	excessFirst, excessMost = 1.25, 1.5
+	excessRate              = 0.04
 )
 
 // The scales of tokens and cells bring all features to about 1, so that the fit is well conditioned.
@@ -121,6 +130,26 @@ func (c *cost) nonnegative() {
 	for i := range c.theta { // what one correction took below zero again
 		c.theta[i] = max(c.theta[i], 0)
 	}
+}
+
+// compare learns how far a step that should keep a limit went beyond what was predicted: the quantile rises by 19 parts where
+// one took longer and falls by one part where it did not, and so stays where one of twenty takes longer.
+func (c *cost) compare(predicted, took time.Duration) {
+	const rare = 0.05
+	c.excess = c.excessive()
+	if took.Seconds() > c.excess*predicted.Seconds() {
+		c.excess += (1 - rare) * excessRate
+	} else {
+		c.excess -= rare * excessRate
+	}
+	c.excess = min(max(c.excess, 1), excessMost)
+}
+
+func (c *cost) excessive() float64 { return cmp.Or(c.excess, excessFirst) }
+
+// within is what a step may be predicted to take, so that 19 of 20 stay within a limit.
+func (c *cost) within(limit time.Duration) time.Duration {
+	return time.Duration(float64(limit) / c.excessive())
 }
 
 func (c *cost) believed() bool { return c.seen >= learned }

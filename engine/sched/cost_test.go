@@ -87,3 +87,32 @@ func TestTheCostModelStaysPositive(t *testing.T) {
 		t.Errorf("%+v is expected to take %s, it takes %s", l, got, want)
 	}
 }
+
+// Steps that should keep a limit are planned shorter where some of them take longer than predicted, and one of twenty may.
+func TestStepsKeepTheirLimitWhereTheyScatter(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		slow        int // one of so many steps
+		by          float64
+		least, most time.Duration
+	}{
+		{"steps as predicted", 1 << 30, 1, 100 * time.Millisecond, 100 * time.Millisecond},
+		{"one of ten half as long again", 10, 1.4, 68 * time.Millisecond, 74 * time.Millisecond},
+		{"one of a hundred half as long again", 100, 1.4, 94 * time.Millisecond, 100 * time.Millisecond},
+		{"one of five ten times as long", 5, 10, 66 * time.Millisecond, 67 * time.Millisecond},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var c cost
+			for i := range 2000 {
+				took := 90 * time.Millisecond
+				if i%test.slow == test.slow-1 {
+					took = time.Duration(float64(took) * test.by)
+				}
+				c.compare(90*time.Millisecond, took)
+			}
+			if got := c.within(100 * time.Millisecond); got < test.least || got > test.most {
+				t.Errorf("a step may be predicted to take %s, want %s to %s", got, test.least, test.most)
+			}
+		})
+	}
+}

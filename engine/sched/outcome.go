@@ -13,6 +13,9 @@ func (s *Scheduler) Computed(sampled []int32, took time.Duration) {
 	s.long = 0
 	s.company.served(took)
 	if n := len(p.Tokens); n > 0 {
+		if predicted := s.cost.predict(s.planned()); s.cost.believed() && predicted > s.cost.within(s.cfg.StepTime)/2 {
+			s.cost.compare(predicted, took)
+		}
 		s.cost.observe(s.planned(), took)
 		s.tree.Tick(n)
 		if n == len(p.Rows) {

@@ -193,3 +193,33 @@ func TestWaitFollowsTheDrainRate(t *testing.T) {
 		t.Errorf("a completion waits %s, though generations make room", wait)
 	}
 }
+
+// Somebody who hangs up makes room like somebody who is done. Somebody who gives up because his answer comes too late was not
+// served, and the pace is no better for him.
+func TestWhoGivesUpIsNotServed(t *testing.T) {
+	for late, want := range map[bool]time.Duration{false: 90 * time.Millisecond, true: 180 * time.Millisecond} {
+		w := newWorld(oneRow())
+		for asked := 0; asked < 100; {
+			for ; w.s.Waiting() < 2; asked++ { // every other one wants 8 tokens, the rest hang up after 8
+				w.ask(t, []int32{1}, 8+asked%2*100, Completion)
+			}
+			who := w.started(t)
+			r := w.s.byID[who]
+			if r.MaxTokens == 8 {
+				continue
+			}
+			if r.Deadline = w.now.Add(time.Hour); late {
+				r.Deadline = w.now
+			}
+			for range 8 {
+				if _, err := w.step(succeed); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.cancel(who)
+		}
+		if got := w.s.drain.pace(1); got < want*3/4 || got > want*5/4 {
+			t.Errorf("late %v: one leaves each %s, want %s", late, got, want)
+		}
+	}
+}

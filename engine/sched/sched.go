@@ -16,8 +16,9 @@
 //	   3a  while no prompt waits, guesses at what follows are decoded along, as many as pay
 //	4  prompts fill the step, by rank, up to BatchTokens, and
 //	   4a  while somebody decodes, as far as the step is expected to end within StepTime, so that
-//	       nobody's stream stands still for long; but at least SliceTokens, or a large model on a
-//	       slow machine would starve its prompts
+//	       nobody's stream stands still for long; where decoding takes most of that by itself, or a
+//	       large model on a slow machine would starve its prompts, at least as many, up to
+//	       SliceTokens, as take as long as decoding does
 //	   4b  while nobody does, as far as it is expected to end within IdleTime: somebody who types
 //	       may come any moment
 //	   4c  or further, where a step can be interrupted and hardly anybody comes during one
@@ -58,7 +59,7 @@ type Config struct {
 	Cells       int  // KV cells that all requests share
 	Rows        int  // most requests that run at once
 	BatchTokens int  // most tokens of a step; at least Rows
-	SliceTokens int  // prompt tokens of a step that are computed whatever they cost
+	SliceTokens int  // most prompt tokens that make a step longer than StepTime
 	Queue       int  // most requests of each class that wait for a row
 	Reuse       bool // keep prefixes; off for caches that cannot be rolled back
 	// Window tells that the cache forgets what lies outside of a sliding window (guard.go).

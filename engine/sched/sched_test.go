@@ -302,6 +302,35 @@ func config() Config {
 	return Config{Cells: 256, Rows: 4, BatchTokens: 32, SliceTokens: 8, Queue: 4, Reuse: true}
 }
 
+// Where decoding alone takes longer than a step should, prompts get as much time as decoding takes, up to SliceTokens.
+func TestPromptsAreNotStarvedByDecoding(t *testing.T) {
+	for streams, want := range map[int]int{1: 6, 3: 8} { // (2 * 12 - 10) / 2 - 1 tokens, and (2 * 16 - 10) / 2 - 3, which SliceTokens is
+		cfg := config()
+		cfg.Cells, cfg.StepTime = 2048, 5*time.Millisecond
+		w := newWorld(cfg)
+		for range streams {
+			w.ask(t, []int32{1, 2}, 400, Generation)
+		}
+		for range 2 * learned {
+			if _, err := w.step(succeed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		paste := w.ask(t, make([]int32, 300), 5, Chat)
+		for range 20 {
+			if _, err := w.step(succeed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(w.s.plan.Tokens) - streams; n < want-1 || n > want {
+			t.Errorf("%d streams: %d tokens of a prompt in a step, want %d", streams, n, want)
+		}
+		if len(w.readers[paste].got) > 0 {
+			t.Error("the prompt was read too soon to say something")
+		}
+	}
+}
+
 // While somebody decodes, a long prompt is computed in slices that keep to the step's time, and
 // the stream gets a token with each of them. While nobody does, slices are longer.
 func TestPromptIsSlicedByTime(t *testing.T) {

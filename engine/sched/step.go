@@ -12,7 +12,9 @@ func (s *Scheduler) Step(now time.Time) (*Plan, Admission, bool) {
 	// 1 cancelled work leaves
 	for i := 0; i < len(s.runs); {
 		if r := s.runs[i]; r.phase == cancelled {
-			s.drain.left(now, len(s.waiting) > 0)
+			if !r.gaveUp(now) {
+				s.drain.left(now, len(s.waiting) > 0)
+			}
 			s.remove(r)
 			s.forget(r)
 			continue
@@ -91,7 +93,8 @@ func (s *Scheduler) budget(rows int) int {
 	}
 	limit := s.cfg.IdleTime // 4b
 	if rows > 0 {
-		limit = s.cfg.StepTime // 4a
+		limit = s.cost.within(s.cfg.StepTime) // 4a
+		low = s.cost.most(2*s.cost.predict(s.planned()), min(rows+1, low), low, s.filled)
 	} else if s.cfg.Interruptible {
 		limit = max(limit, s.company.solitude()) // 4c
 	}
