@@ -331,6 +331,33 @@ func TestPromptsAreNotStarvedByDecoding(t *testing.T) {
 	}
 }
 
+// Steps get longer where more people wait for a first token than read what is written.
+func TestSlicesFollowHowManyWait(t *testing.T) {
+	for waiting, want := range map[int][2]int{1: {12, 21}, 3: {45, 71}} { // steps of 50 and of 150 ms, less what they may scatter
+		cfg := config()
+		cfg.Cells, cfg.BatchTokens, cfg.SliceTokens = 2048, 512, 4
+		cfg.StepTime, cfg.IdleTime = 50*time.Millisecond, 300*time.Millisecond
+		w := newWorld(cfg)
+		w.ask(t, []int32{1, 2}, 400, Generation)
+		for range 2 * learned {
+			if _, err := w.step(succeed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range waiting {
+			w.ask(t, append([]int32{int32(i % vocabulary)}, make([]int32, 400)...), 5, Chat)
+		}
+		for range 3 {
+			if _, err := w.step(succeed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(w.s.plan.Tokens); n < want[0] || n > want[1] {
+			t.Errorf("%d wait: %d tokens in a step, want %d to %d", waiting, n, want[0], want[1])
+		}
+	}
+}
+
 // While somebody decodes, a long prompt is computed in slices that keep to the step's time, and
 // the stream gets a token with each of them. While nobody does, slices are longer.
 func TestPromptIsSlicedByTime(t *testing.T) {
