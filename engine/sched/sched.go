@@ -17,7 +17,7 @@
 //	4  prompts fill the step, by rank, up to BatchTokens, and
 //	   4a  while somebody decodes, as far as the step is expected to end within StepTime, so that
 //	       nobody's stream stands still for long; within that for each who waits where more wait
-//	       than decode, up to IdleTime; where decoding takes most of that by itself, or a
+//	       than decode, up to 2.5 times that; where decoding takes most of that by itself, or a
 //	       large model on a slow machine would starve its prompts, at least as many, up to
 //	       SliceTokens, as take as long as decoding does
 //	   4b  while nobody does, as far as it is expected to end within IdleTime: somebody who types

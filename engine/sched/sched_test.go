@@ -333,7 +333,7 @@ func TestPromptsAreNotStarvedByDecoding(t *testing.T) {
 
 // Steps get longer where more people wait for a first token than read what is written.
 func TestSlicesFollowHowManyWait(t *testing.T) {
-	for waiting, want := range map[int][2]int{1: {12, 21}, 3: {45, 71}} { // steps of 50 and of 150 ms, less what they may scatter
+	for waiting, want := range map[int][2]int{1: {12, 21}, 3: {40, 58}} { // steps of 50 and of 125 ms, less what they may scatter
 		cfg := config()
 		cfg.Cells, cfg.BatchTokens, cfg.SliceTokens = 2048, 512, 4
 		cfg.StepTime, cfg.IdleTime = 50*time.Millisecond, 300*time.Millisecond

@@ -93,7 +93,7 @@ func (s *Scheduler) budget(rows int) int {
 	}
 	limit := s.cfg.IdleTime // 4b
 	if rows > 0 {
-		limit = s.cost.within(s.patience()) // 4a
+		limit = s.cost.within(s.stepTime()) // 4a
 		low = s.cost.most(2*s.cost.predict(s.planned()), min(rows+1, low), low, s.filled)
 	} else if s.cfg.Interruptible {
 		limit = max(limit, s.company.solitude()) // 4c
@@ -105,12 +105,17 @@ func (s *Scheduler) budget(rows int) int {
 	return n
 }
 
-// patience is how long a step may take while somebody decodes: StepTime for each request that waits for its first token, shared
+// longerSteps is how many times StepTime a step may take for the sake of many who wait.
+const longerSteps = 2.5
+
+// stepTime is how long a step may take while somebody decodes: StepTime for each request that waits for its first token, shared
 // among those that decode. Where many wait for few, longer slices serve more people, and serve them faster: small ones cost more a
-// token. It is at least StepTime and at most IdleTime.
-func (s *Scheduler) patience() time.Duration {
+// token. It is at least StepTime, and at most longerSteps of that and IdleTime.
+func (s *Scheduler) stepTime() time.Duration {
 	decoding := len(s.runs) - len(s.prompts)
-	return min(max(s.cfg.StepTime*time.Duration(len(s.prompts))/time.Duration(decoding), s.cfg.StepTime), max(s.cfg.StepTime, s.cfg.IdleTime))
+	each := float64(len(s.prompts)) / float64(decoding)
+	longest := min(time.Duration(min(each, longerSteps)*float64(s.cfg.StepTime)), s.cfg.IdleTime)
+	return max(longest, s.cfg.StepTime)
 }
 
 // planned is what the step has to do.
