@@ -119,7 +119,7 @@ func referred(text string) []evidence {
 			if r.tool == "issue_reader" && strings.Contains(at, "/groups/") {
 				continue // a work item of a group is an epic
 			}
-			found = append(found, evidence{r.tool, strong, "The question is about " + r.describe(at) + ". I have to read it with " + r.tool + "."})
+			found = append(found, evidence{r.tool, strong, "The question is about " + r.describe(at) + ", which " + r.tool + " reads."})
 		}
 	}
 	return found

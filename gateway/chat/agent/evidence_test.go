@@ -57,10 +57,10 @@ func TestEvidence(t *testing.T) {
 // A note proposes a whole turn, whose input is the question or, for a search, its words.
 func TestNotes(t *testing.T) {
 	for _, test := range []struct{ question, want string }{
-		{"What does\n!31  change?", "\n\nIf a tool is needed, this may fit:\nThought: The question is about the merge request !31. I have to read it with merge_request_reader.\nAction: merge_request_reader\nAction Input: What does !31 change?"},
+		{"What does\n!31  change?", "\n\nIf a tool is needed, this may fit:\nThought: The question is about the merge request !31, which merge_request_reader reads.\nAction: merge_request_reader\nAction Input: What does !31 change?"},
 		{"How do I protect a branch in GitLab?", "\n\nIf a tool is needed, this may fit:\nThought: The question is about a feature of GitLab, which gitlab_documentation explains.\nAction: gitlab_documentation\nAction Input: protect branch"},
-		{strings.Repeat("Is #7 done? ", 40), "\n\nIf a tool is needed, this may fit:\nThought: The question is about the issue #7. I have to read it with issue_reader.\nAction: issue_reader"},
-		{"Who owns this epic?", "\n\nIf a tool is needed, this may fit:\nThought: The question is about this epic. I have to read it with epic_reader.\nAction: epic_reader\nAction Input: Who owns this epic?"},
+		{strings.Repeat("Is #7 done? ", 40), "\n\nIf a tool is needed, this may fit:\nThought: The question is about the issue #7, which issue_reader reads.\nAction: issue_reader"},
+		{"Who owns this epic?", "\n\nIf a tool is needed, this may fit:\nThought: The question is about this epic, which epic_reader reads.\nAction: epic_reader\nAction Input: Who owns this epic?"},
 		{"Hello!", ""},
 		{"the branch", ""}, // weak evidence is not told
 	} {
