@@ -13,10 +13,11 @@ func (s *Scheduler) Computed(sampled []int32, took time.Duration) {
 	s.long = 0
 	s.company.served(took)
 	if n := len(p.Tokens); n > 0 {
-		if predicted := s.cost.predict(s.planned()); s.cost.believed() && predicted > s.cost.within(s.cfg.StepTime)/2 {
+		done := s.planned()
+		if predicted := s.cost.predict(done); s.cost.believed() && predicted > s.cost.within(s.cfg.StepTime)/2 {
 			s.cost.compare(predicted, took)
 		}
-		s.cost.observe(s.planned(), took)
+		s.cost.observe(done, took)
 		s.tree.Tick(n)
 		if n == len(p.Rows) {
 			s.spec.observe(n-p.Drafted, p.Drafted, s.used(), took)

@@ -233,6 +233,11 @@ func TestCompletionThatBeginsLate(t *testing.T) {
 	if got := textOf(t, s.Do("POST", path, body("")).Text); got != "(name)" {
 		t.Errorf("%q", got)
 	}
+	o.InferenceTimeout = time.Second // is over before the second piece
+	s, _ = start(t, o, &gatewaytest.Generator{Wait: wait, Pieces: []string{"(na", "me)"}})
+	if got := textOf(t, s.Do("POST", path, body("")).Text); got != "(na" {
+		t.Errorf("with no time left: %q", got)
+	}
 }
 
 func TestStream(t *testing.T) {

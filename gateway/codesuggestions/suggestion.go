@@ -83,6 +83,8 @@ func (room *Room) answer(ctx context.Context, c *gin.Context, s *suggestion) {
 	defer cancel()
 	out := &output{suggestion: s, direct: s.streaming && !room.WholeAnswers, stream: s.reply.stream(c, s, room.WriteTimeout)}
 
+	out.ends, _ = ctx.Deadline()
+
 	end := room.Metrics.Begin(inference)
 	failed := true // also when Generate panics
 	defer func() { end(failed) }()
@@ -179,6 +181,7 @@ type output struct {
 	useful     bool // the filter has passed text on
 	cutOff     bool // the model was still writing when the time was over
 	clientGone error
+	ends       time.Time // of the time for the whole request: what there is has to be answered before
 }
 
 func (o *output) emit(piece string) error {
@@ -211,10 +214,11 @@ const (
 	lateWriting      = 2 * time.Second
 )
 
-// begun gives a text that begins late some time of its own.
+// begun gives a text that begins late some time of its own, if the request has so much left.
 func (o *output) begun(now time.Time) {
-	if !o.enough.IsZero() && now.After(o.enough.Add(tooLateForChecks)) {
-		o.enough = now.Add(lateWriting)
+	end := now.Add(lateWriting)
+	if !o.enough.IsZero() && now.After(o.enough.Add(tooLateForChecks)) && end.Before(o.ends) {
+		o.enough = end
 	}
 }
 
