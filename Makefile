@@ -186,6 +186,10 @@ llama-dl: ready ## llama.cpp as shared libraries with CPU variants chosen at run
 peers: ready ## llama-server, llama-bench and llama-tokenize of the same sources and flags, into bin/
 	@third_party/llama.cpp/build.sh peers
 
+.PHONY: released
+released: ready ## the same three without patches, as they were released, into bin/released/
+	@third_party/llama.cpp/build.sh released
+
 .PHONY: model
 model: ready ## the small real model of the tests (or MODEL=FILE)
 	@third_party/smollm2/fetch.sh >/dev/null

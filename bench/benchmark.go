@@ -154,7 +154,7 @@ func (b *benchmark) commands() ([]command, error) {
 	if !b.wantsServers() {
 		return found, nil
 	}
-	servers, err := b.serverCommands(b.firstNeeds())
+	servers, err := b.serverCommands(b.rivals[0], b.firstNeeds())
 	if err != nil {
 		return nil, err
 	}

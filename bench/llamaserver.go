@@ -18,25 +18,56 @@ type llamaServer struct {
 
 var _ server = (*llamaServer)(nil)
 
-// llamaServerCommand starts llama-server with the settings of all peers. --kv-unified and -np make
-// it share one KV cache among as many slots as aigw has rows; -cram 0 switches off its cache of
-// old prompts, which nothing here can hit and which would copy each finished prompt's KV.
-func llamaServerCommand(program string, set settings, wants needs, address string) ([]string, error) {
+// rival says with which settings llama-server runs.
+type rival string
+
+const (
+	equal     rival = "equal"   // those of all peers
+	best      rival = "best"    // what issue 5 found to be best on few cores, for what is measured
+	byDefault rival = "default" // what it does when nobody tells it anything but the model and the context
+)
+
+// peer is the name in reports.
+func (r rival) peer() string {
+	return map[rival]string{equal: "llama-server", best: "llama-server at its best", byDefault: "llama-server by default"}[r]
+}
+
+func rivalsNamed(list string) (found []rival, err error) {
+	for name := range strings.SplitSeq(list, ",") {
+		r := rival(name)
+		if r.peer() == "" {
+			return nil, fmt.Errorf("-rival %q: %s, %s or %s is expected, or several of them with commas", name, equal, best, byDefault)
+		}
+		found = append(found, r)
+	}
+	return found, nil
+}
+
+// bestBatch is the batch with which llama-server lets others wait least.
+const bestBatch = 128
+
+// llamaServerCommand starts llama-server. --kv-unified and -np make it share one KV cache among as many slots as aigw has rows;
+// -cram 0 switches off its cache of old prompts, which nothing here can hit and which would copy each finished prompt's KV.
+func llamaServerCommand(program string, set settings, r rival, wants needs, address string) ([]string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
-	if set.Rival == "best" {
-		set.Batch = bestBatch // shorter batches answer sooner, and read long prompts slower
+	command := []string{program}
+	switch {
+	case r == byDefault:
+		command = append(command, "-m", set.Model)
+	case r == best && wants.oneStream:
+		set.FlashAttention, set.CacheTypeK = "off", "q8_0"
+	case r == best: // shorter batches answer sooner, and read long prompts slower
+		set.Batch, set.FlashAttention = bestBatch, "on"
 	}
-	command := append([]string{program}, set.llamaFlags()...)
-	return append(command,
-		"-c", strconv.Itoa(max(set.Context, wants.context)), "-np", strconv.Itoa(set.Parallel), "--kv-unified",
-		"-cram", "0", "--no-ui", "--offline", "--host", host, "--port", port), nil
+	if r != byDefault {
+		command = append(command, set.llamaFlags()...)
+		command = append(command, "-np", strconv.Itoa(set.Parallel), "--kv-unified", "-cram", "0")
+	}
+	return append(command, "-c", strconv.Itoa(max(set.Context, wants.context)), "--no-ui", "--offline", "--host", host, "--port", port), nil
 }
-
-// bestBatch is the batch with which llama-server lets others wait least (issue 5).
-const bestBatch = 128
 
 // startLlamaServer returns when the server answers. Its process ends with ctx at the latest.
 func startLlamaServer(ctx context.Context, command, environment []string, address string) (*llamaServer, error) {

@@ -83,6 +83,7 @@ type options struct {
 	head, paste                 int           // tokens
 	side                        time.Duration // that a repetition of a scenario should take a side at most
 	growthPeople, growthPrompts []int
+	rivals                      []rival
 	design                      string // page that the growth is written into
 
 	llamaServer, llamaBench, aigw string
@@ -112,7 +113,7 @@ func parseFlags(args []string, help io.Writer) (options, error) {
 	f.IntVar(&o.set.GPULayers, "ngl", 0, "layers on the GPU; 999 is all")
 	f.IntVar(&o.repetitions, "n", 6, "repetitions; below 6 there is no check of the noise and so no verdict")
 	only := f.String("only", "", "comma-separated scenarios (default: all of "+strings.Join(scenarioNames, ",")+")")
-	f.StringVar(&o.set.Rival, "rival", "equal", "llama-server's settings: equal to ours, or its best for latency: -b 128 -ub 128")
+	rivals := f.String("rival", string(equal), "llama-server's settings, one or several of: equal to ours; its best, which is -b 128 -ub 128, and for one stream -fa off -ctk q8_0; default, its own")
 	f.DurationVar(&o.soak, "soak", 10*time.Minute, "how long each side is soaked")
 	f.IntVar(&o.head, "head", 2000, "tokens of the head that a herd has in common")
 	f.IntVar(&o.paste, "paste", 6000, "tokens that the neighbour pastes")
@@ -142,6 +143,9 @@ func parseFlags(args []string, help io.Writer) (options, error) {
 		return o, err
 	}
 	if o.growthPrompts, err = numbers("-growth-prompts", *prompts); err != nil {
+		return o, err
+	}
+	if o.rivals, err = rivalsNamed(*rivals); err != nil {
 		return o, err
 	}
 	o.only = scenarioNames

@@ -17,6 +17,8 @@ type needs struct {
 	// maxWait is how long a request may wait for its turn; who would wait longer is refused. 0: as long as anybody's patience.
 	// llama-server has no such setting: it never refuses.
 	maxWait time.Duration
+	// oneStream is for a scenario with one stream at a time, for which llama-server has best settings of its own.
+	oneStream bool
 }
 
 // httpScenario is a scenario over HTTP. A name may stand for several.
@@ -34,13 +36,14 @@ func (o options) httpScenarios() []httpScenario {
 	herd := needs{context: (crowd + 2) * (o.head + herdTail + teamAnswer)}
 	paste := needs{context: o.paste + neighbourStream + neighbourTokens}
 	return []httpScenario{
-		{"stream", needs{}, func(r *rivals, _ pace) scenario { return &streamScenario{rivals: *r} }},
+		{"stream", needs{oneStream: true}, func(r *rivals, _ pace) scenario { return &streamScenario{rivals: *r} }},
 		{"latency", needs{}, func(r *rivals, _ pace) scenario { return &latencyScenario{rivals: *r} }},
 		{"crowd", needs{}, func(r *rivals, at pace) scenario { return newCrowd(r, at, limit) }},
 		{"chat", needs{}, func(r *rivals, at pace) scenario { return newChat(*r, 1, at, limit) }},
 		{"chat", needs{}, func(r *rivals, at pace) scenario { return newChat(*r, crowd, at, limit) }},
 		{"typing", needs{}, func(r *rivals, at pace) scenario { return newTyping(r, 0, true, at, limit) }},
 		{"typing", needs{}, func(r *rivals, at pace) scenario { return newTyping(r, typingDebounce, true, at, limit) }},
+		{"typing", needs{}, func(r *rivals, at pace) scenario { return newTyping(r, 0, false, at, limit) }},
 		{"typing", needs{}, func(r *rivals, at pace) scenario { return newTyping(r, typingDebounce, false, at, limit) }},
 		{"team", needs{}, func(r *rivals, at pace) scenario {
 			return newTeam(r, "team", crowd, teamHead, teamTail, 0, false, at, limit)
@@ -57,25 +60,27 @@ func (o options) httpScenarios() []httpScenario {
 	}
 }
 
-// Soak and growth have reports of their own.
+// compareServers takes each scenario against each rival. Soak and growth have reports of their own, against the first rival.
 func (b *benchmark) compareServers(ctx context.Context) error {
 	s := servers{b: b}
 	defer s.stop()
 	for _, h := range b.httpScenarios() {
-		if !b.wants(h.name) {
-			continue
-		}
-		if err := s.want(ctx, h.needs); err != nil {
-			return err
-		}
-		begun := h.begin(&s.rivals, s.pace)
-		compared, notes, err := duel(ctx, begun, b.repetitions, b.sayFor(h.name))
-		done := section{title: h.name, repetitions: b.repetitions, comparisons: compared, notes: notes, ours: "aigw", theirs: "llama-server"}
-		if err := s.settle(ctx, &done, err); err != nil {
-			return err
-		}
-		if err := b.add(done); err != nil {
-			return err
+		for _, rival := range b.rivals {
+			if !b.wants(h.name) {
+				continue
+			}
+			if err := s.want(ctx, rival, h.needs); err != nil {
+				return err
+			}
+			begun := h.begin(&s.rivals, s.pace)
+			compared, notes, err := duel(ctx, begun, b.repetitions, b.sayFor(h.name))
+			done := section{title: h.name, repetitions: b.repetitions, comparisons: compared, notes: notes, ours: "aigw", theirs: rival.peer()}
+			if err := s.settle(ctx, &done, err); err != nil {
+				return err
+			}
+			if err := b.add(done); err != nil {
+				return err
+			}
 		}
 	}
 	for _, own := range []struct {
@@ -85,7 +90,7 @@ func (b *benchmark) compareServers(ctx context.Context) error {
 		if !b.wants(own.name) {
 			continue
 		}
-		if err := s.want(ctx, needs{}); err != nil {
+		if err := s.want(ctx, b.rivals[0], needs{}); err != nil {
 			return err
 		}
 		done := section{title: own.name}
@@ -104,32 +109,34 @@ func (b *benchmark) compareServers(ctx context.Context) error {
 type servers struct {
 	b       *benchmark
 	running bool
+	as      rival
 	with    needs
 	pace    pace // 0 before it is found
 	rivals
 }
 
 // want starts both servers, unless they run as wanted.
-func (s *servers) want(ctx context.Context, wants needs) (err error) {
+func (s *servers) want(ctx context.Context, as rival, wants needs) (err error) {
 	wants.context = max(wants.context, s.b.set.Context)
-	if s.running && s.with == wants {
+	wants.oneStream = wants.oneStream && as == best // the only one to whom it makes a difference
+	if s.running && s.as == as && s.with == wants {
 		return nil
 	}
 	s.stop()
-	commands, err := s.b.serverCommands(wants)
+	commands, err := s.b.serverCommands(as, wants)
 	if err != nil {
 		return err
 	}
-	if wants != s.b.firstNeeds() || s.pace != (pace{}) { // the first are in the head of the report
+	if s.pace != (pace{}) { // the first are in the head of the report
 		for _, c := range commands {
 			fmt.Fprintf(s.b.out, "\n%s from here on\n    %s\n", c.Peer, c.Line)
 		}
 	}
-	if err := s.start(ctx, wants); err != nil {
+	if err := s.start(ctx, as, wants); err != nil {
 		s.stop()
 		return err
 	}
-	s.running, s.with = true, wants
+	s.running, s.as, s.with = true, as, wants
 	if s.pace == (pace{}) {
 		if s.pace, err = s.findPace(ctx); err != nil {
 			return fmt.Errorf("find the pace of this machine: %w", err)
@@ -139,9 +146,9 @@ func (s *servers) want(ctx context.Context, wants needs) (err error) {
 	return nil
 }
 
-func (s *servers) start(ctx context.Context, wants needs) error {
+func (s *servers) start(ctx context.Context, as rival, wants needs) error {
 	b := s.b
-	theirs, ours, err := b.serverLines(wants)
+	theirs, ours, err := b.serverLines(as, wants)
 	if err != nil {
 		return err
 	}
@@ -210,14 +217,14 @@ func (b *benchmark) firstNeeds() needs {
 }
 
 // serverLines are the command lines of llama-server and aigw.
-func (b *benchmark) serverLines(wants needs) (theirs, ours []string, err error) {
-	theirs, err = llamaServerCommand(b.llamaServer, b.set, wants, b.serverAddress)
+func (b *benchmark) serverLines(as rival, wants needs) (theirs, ours []string, err error) {
+	theirs, err = llamaServerCommand(b.llamaServer, b.set, as, wants, b.serverAddress)
 	return theirs, gatewayCommand(b.aigw, b.set, wants, b.gatewayAddress, b.metricsAddress), err
 }
 
 // serverCommands are these as they are printed.
-func (b *benchmark) serverCommands(wants needs) ([]command, error) {
-	theirs, ours, err := b.serverLines(wants)
+func (b *benchmark) serverCommands(as rival, wants needs) ([]command, error) {
+	theirs, ours, err := b.serverLines(as, wants)
 	if err != nil {
 		return nil, err
 	}

