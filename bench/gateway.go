@@ -25,12 +25,16 @@ var _ server = (*gateway)(nil)
 //
 // llama-server has no limits of time, so ours wait as long as a client of this program does, but where a scenario is about refusals.
 func gatewayCommand(program string, set settings, wants needs, address, metrics string) []string {
+	parked := "-1" // the default
+	if wants.parked != 0 {
+		parked = strconv.Itoa(wants.parked)
+	}
 	return []string{
 		program, "run", "--model", set.Model, "--listen", address, "--metrics-listen", metrics,
 		"--threads", strconv.Itoa(set.Threads), "--ctx", strconv.Itoa(max(set.Context, wants.context)),
 		"--parallel", strconv.Itoa(set.Parallel), "--gpu-layers", strconv.Itoa(set.GPULayers),
 		"--batch", strconv.Itoa(set.Batch), "--draft-tokens", "0", "--completion-time", "0", "--inference-timeout", requestLimit.String(), "--max-wait", cmp.Or(wants.maxWait, requestLimit).String(),
-		"--chat-warmup", "off", "--openai-insecure", "--flash-attn", set.FlashAttention,
+		"--cache-ram", parked, "--chat-warmup", "off", "--openai-insecure", "--flash-attn", set.FlashAttention,
 		"--cache-type-k", set.CacheTypeK, "--cache-type-v", set.CacheTypeV,
 	}
 }

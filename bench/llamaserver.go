@@ -47,7 +47,7 @@ func rivalsNamed(list string) (found []rival, err error) {
 const bestBatch = 128
 
 // llamaServerCommand starts llama-server. --kv-unified and -np make it share one KV cache among as many slots as aigw has rows;
-// -cram 0 switches off its cache of old prompts, which nothing here can hit and which would copy each finished prompt's KV.
+// -cram 0 switches off its cache of old prompts, which few scenarios can hit and which would copy each finished prompt's KV.
 func llamaServerCommand(program string, set settings, r rival, wants needs, address string) ([]string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -64,7 +64,7 @@ func llamaServerCommand(program string, set settings, r rival, wants needs, addr
 	}
 	if r != byDefault {
 		command = append(command, set.llamaFlags()...)
-		command = append(command, "-np", strconv.Itoa(set.Parallel), "--kv-unified", "-cram", "0")
+		command = append(command, "-np", strconv.Itoa(set.Parallel), "--kv-unified", "-cram", strconv.Itoa(wants.parked))
 	}
 	return append(command, "-c", strconv.Itoa(max(set.Context, wants.context)), "--no-ui", "--offline", "--host", host, "--port", port), nil
 }

@@ -6,7 +6,25 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"aigw/engine"
 )
+
+// besideTarget is the most that aigw may have in memory beside what it computes with, in MiB (issue 5).
+const besideTarget = 60
+
+// computesWith is how much private memory, in MiB, a server with these settings has for what it computes with: KV cache, repacked weights and
+// compute buffers, by llama.cpp's own count, and the prompts that it may park.
+func computesWith(set settings, wants needs) (float64, error) {
+	plan, err := engine.PlanMemory(engine.Options{
+		Model: set.Model, Context: max(set.Context, wants.context), Parallel: set.Parallel, Threads: set.Threads, Batch: set.Batch,
+		Draft: -1, GPULayers: set.GPULayers, FlashAttention: set.FlashAttention, CacheTypeK: set.CacheTypeK, CacheTypeV: set.CacheTypeV,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("plan the memory: %w", err)
+	}
+	return float64(plan.Repacked+plan.Cache+plan.Compute)/(1<<20) + float64(wants.parked), nil
+}
 
 // privateDirty is what a process and those that it started hold of memory that nobody else has and no file does, in bytes:
 // Private_Dirty of /proc/PID/smaps_rollup (proc_pid_smaps(5)). aigw is two processes, of which the second has the model.

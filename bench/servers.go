@@ -17,6 +17,9 @@ type needs struct {
 	// maxWait is how long a request may wait for its turn; who would wait longer is refused. 0: as long as anybody's patience.
 	// llama-server has no such setting: it never refuses.
 	maxWait time.Duration
+	// parked is how many MiB of prompts that nobody uses both sides may keep in main memory; 0: what our default is, and none for
+	// llama-server, where it copies each finished prompt.
+	parked int
 	// oneStream is for a scenario with one stream at a time, for which llama-server has best settings of its own.
 	oneStream bool
 }
@@ -60,6 +63,9 @@ func (o options) httpScenarios() []httpScenario {
 	}
 }
 
+// parkedMemory is small enough to be full after the first minute: what grows from then on is something else.
+const parkedMemory = 64
+
 // compareServers takes each scenario against each rival. Soak and growth have reports of their own, against the first rival.
 func (b *benchmark) compareServers(ctx context.Context) error {
 	s := servers{b: b}
@@ -90,7 +96,7 @@ func (b *benchmark) compareServers(ctx context.Context) error {
 		if !b.wants(own.name) {
 			continue
 		}
-		if err := s.want(ctx, b.rivals[0], needs{}); err != nil {
+		if err := s.want(ctx, b.rivals[0], needs{parked: parkedMemory}); err != nil {
 			return err
 		}
 		done := section{title: own.name}
@@ -205,7 +211,7 @@ func (s *servers) settle(ctx context.Context, done *section, err error) error {
 
 // firstNeeds are those of the first scenario that is wanted.
 func (b *benchmark) firstNeeds() needs {
-	wants := needs{}
+	wants := needs{parked: parkedMemory}
 	for _, h := range b.httpScenarios() {
 		if b.wants(h.name) {
 			wants = h.needs

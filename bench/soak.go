@@ -35,11 +35,17 @@ func (b *benchmark) compareSoak(ctx context.Context, r *rivals) error {
 		}
 		results = append(results, s)
 	}
-	_, err := fmt.Fprintf(b.out, "\nsoak: %d people for %s a side, %d + %d tokens, no prompt twice; Private_Dirty of all processes\n", crowd, b.soak, soakPrompt, soakAnswer)
+	computing, err := computesWith(b.set, needs{parked: parkedMemory})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(b.out, "\nsoak: %d people for %s a side, %d + %d tokens, no prompt twice; Private_Dirty of all processes\n", crowd, b.soak, soakPrompt, soakAnswer)
 	for i, p := range []*peer{peers.theirs, peers.ours} {
 		s := results[i]
 		fmt.Fprintf(b.out, "%-14s %6d answers, %7.1f MiB after a third, %7.1f at the end, %+.2f MiB a minute\n", p.peer, s.answers, s.start, s.end, s.perMinute)
 	}
+	fmt.Fprintf(b.out, "of this %.0f MiB are KV cache, repacked weights, compute buffers and %d MiB of parked prompts; beside them aigw has %.0f MiB (target %d)\n",
+		computing, parkedMemory, results[1].end-computing, besideTarget)
 	return err
 }
 

@@ -62,7 +62,7 @@ func runFlags() []cli.Flag {
 		&cli.IntFlag{Name: "slice", Value: engine.DefaultSlice, Usage: "prompt tokens that may make a step longer than --step-time, while they take no longer than its decoding", EnvVars: []string{"AIGW_SLICE"}},
 		&cli.IntFlag{Name: "draft-tokens", Value: engine.DefaultDraft, Usage: "most tokens of a step that are guessed from what the text repeats (0: none)", EnvVars: []string{"AIGW_DRAFT_TOKENS"}},
 		draftModelFlag(),
-		&cli.DurationFlag{Name: "step-time", Usage: "how long a step may take while somebody's answer is being written", DefaultText: "100ms, 35ms with a GPU", EnvVars: []string{"AIGW_STEP_TIME"}},
+		&cli.DurationFlag{Name: "step-time", Usage: "how long a step may take while somebody's answer is being written; up to 2.5 times as long where more people wait than read", DefaultText: "100ms, 35ms with a GPU", EnvVars: []string{"AIGW_STEP_TIME"}},
 		&cli.DurationFlag{Name: "completion-time", Value: 2500 * time.Millisecond, Usage: "how long a completion that is not streamed is written; the lines that are whole by then are the answer, else what there is (0: to its end)", EnvVars: []string{"AIGW_COMPLETION_TIME"}},
 		&cli.StringFlag{Name: "chat-grammar", Value: "auto", Usage: "keep turns of Duo Chat in the form that GitLab reads, by a grammar: auto, or off", EnvVars: []string{"AIGW_CHAT_GRAMMAR"}},
 		chatWarmupFlag(),

@@ -174,6 +174,31 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
+// The wait is a mean: who would be served just in time after it is refused, so that hardly anybody is let in for nothing.
+func TestWhoMightBeLateIsRefused(t *testing.T) {
+	w := newWorld(oneRow())
+	for range 3 {
+		w.ask(t, []int32{1}, 20, Completion)
+		if err := w.drain(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.ask(t, []int32{1}, 20, Completion)
+	w.started(t)
+	wait := w.s.Wait(Completion)
+	if wait == 0 {
+		t.Fatal("nobody waits behind a request")
+	}
+	w.deadline = w.now.Add(wait * 6 / 5)
+	if _, err := w.submit([]int32{1}, 1, Completion); !errors.As(err, new(*FullError)) {
+		t.Errorf("a deadline of 1.2 times the wait of %s: %v, want FullError", wait, err)
+	}
+	w.deadline = w.now.Add(wait * 13 / 10)
+	if _, err := w.submit([]int32{1}, 1, Completion); err != nil {
+		t.Errorf("1.3 times: %v", err)
+	}
+}
+
 // The wait is estimated from how fast requests leave, not from how long they run.
 func TestWaitFollowsTheDrainRate(t *testing.T) {
 	w := newWorld(config()) // 4 rows
