@@ -126,6 +126,9 @@ func (m realModel) take(t *testing.T, turn turn, g *engine.Grammar) (choice, tex
 			answered = true
 			return engine.ErrEnough
 		}
+		if read.over {
+			return engine.ErrEnough
+		}
 		if _, input, ok := strings.Cut(all.String(), inputMark); ok && len(input) > 8 && g != nil {
 			return engine.ErrEnough // an answer cannot follow
 		}

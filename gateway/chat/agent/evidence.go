@@ -190,7 +190,8 @@ func inputFor(tool, question string) string {
 }
 
 // choice weighs the beginnings of a turn's second line. Where nothing speaks for a tool, the readers have nothing that they could read:
-// an answer has the head start, but over those tools that the page or the conversation so far is about.
+// an answer has the head start, but over those tools that the page or the conversation so far is about, and half of it over the
+// documentation where something is asked.
 func choice(history []message, steps []step, found []evidence, offered []tool) []engine.Weighted {
 	direct := float32(0)
 	if len(found) == 0 {
@@ -205,7 +206,9 @@ func choice(history []message, steps []step, found []evidence, offered []tool) [
 				}
 			}
 		}
-		found = append(found, evidence{tool: documentation, weight: weak})
+		if text := beginning(history[len(history)-1].Content); howTo.MatchString(text) && !code.MatchString(text) {
+			found = append(found, evidence{tool: documentation, weight: weak})
+		}
 	}
 	out := []engine.Weighted{{Text: "Action: DirectAnswer\n", Weight: direct}, {Text: "Final Answer:", Weight: direct}}
 	for _, t := range offered {

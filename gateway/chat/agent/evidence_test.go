@@ -96,6 +96,11 @@ func TestHeadStarts(t *testing.T) {
 	if w = weights(asked, nil, tools[:1]); w["Action: DirectAnswer\n"] != strong || len(w) != 3 {
 		t.Errorf("without the tool: %v", w)
 	}
+	for text, want := range map[string]float32{"What is a mutex?": weak, "Thanks, that helped!": 0, "How do I write a function that sorts?": 0} {
+		if w = weights([]message{{Role: "user", Content: text}}, nil, tools); w["Action: "+documentation+"\n"] != want || w["Final Answer:"] != strong {
+			t.Errorf("%s: %v", text, w)
+		}
+	}
 	on := slices.Concat(asked, []message{{Role: "assistant", Content: "A crash."}, {Role: "user", Content: "Who closed it?"}})
 	if w = weights(on, nil, tools); w["Action: issue_reader\n"] != w["Final Answer:"] || w["Action: commit_reader\n"] != 0 {
 		t.Errorf("the conversation goes on: %v", w)

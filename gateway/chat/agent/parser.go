@@ -10,6 +10,9 @@ const (
 	actionMark = "Action:"
 	inputMark  = "Action Input:"
 	endMark    = "</message>" // the original's own end of the text; a model that writes it ends there
+	// nextMark is how the prompt's examples are told apart. A small model goes on with an example of its own when it has asked for
+	// a tool, and the answer in that would be taken for this turn's: the turn ends there.
+	nextMark = "\n\nQuestion:"
 )
 
 // parser reads a turn of a model piece by piece. It does what the original's regular expressions do
@@ -20,6 +23,8 @@ const (
 type parser struct {
 	text    strings.Builder // all of it, until an answer begins
 	inFinal bool
+	inInput bool // "Action Input:" is in the text
+	over    bool // the model has begun another example
 	thought string
 
 	answered bool   // something of the answer was passed on
@@ -33,16 +38,42 @@ func (p *parser) write(piece string) (delta string, begun bool) {
 	if p.inFinal {
 		return p.answer(piece)
 	}
-	from := max(0, p.text.Len()-len(finalMark)+1)
+	if p.over {
+		return "", false
+	}
+	from := max(0, p.text.Len()-max(len(finalMark), len(inputMark), len(nextMark))+1)
 	p.text.WriteString(piece)
 	all := p.text.String()
-	at := strings.Index(all[from:], finalMark)
-	if at < 0 {
+	final := strings.Index(all[from:], finalMark)
+	if next := p.next(all[from:]); next >= 0 && (final < 0 || next < final) {
+		p.text.Reset()
+		p.text.WriteString(all[:from+next])
+		p.over = true
+		return "", false
+	}
+	if final < 0 {
 		return "", false
 	}
 	p.inFinal = true
 	p.thought = thoughtOf(all)
-	return p.answer(all[from+at+len(finalMark):])
+	return p.answer(all[from+final+len(finalMark):])
+}
+
+// next returns where another example begins behind the input of a tool, or -1. It is given the end of the text, with all marks whole
+// that were not whole before.
+func (p *parser) next(end string) int {
+	behind := 0
+	if !p.inInput {
+		at := strings.Index(end, inputMark)
+		if at < 0 {
+			return -1
+		}
+		p.inInput, behind = true, at
+	}
+	if at := strings.Index(end[behind:], nextMark); at >= 0 {
+		return behind + at
+	}
+	return -1
 }
 
 // answer takes a piece of the final answer.

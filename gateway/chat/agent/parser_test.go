@@ -35,6 +35,16 @@ func original(text string) [4]string {
 	return [4]string{"unknown", strings.TrimSpace(text)}
 }
 
+// firstExample is a turn up to where the model goes on with another example, which ours ends at.
+var firstExample = regexp.MustCompile(`^([\s\S]*?Action Input:[\s\S]*?)\n\nQuestion:`)
+
+func withoutExamples(text string) string {
+	if m := firstExample.FindStringSubmatch(text); m != nil && !strings.Contains(m[1], finalMark) {
+		return m[1]
+	}
+	return text
+}
+
 // parsed is what the parser makes of the same text, given in pieces of n bytes.
 func parsed(text string, n int) [4]string {
 	var p parser
@@ -70,12 +80,14 @@ var turns = []string{
 	"Final Answer: Final Answer: Action: b",
 	"Action: a Action Input: b\nObservation: c\nThought: d\nAction: e\nAction Input: f",
 	"Thought: twice\nAction: a\nAction Input: b", "Action Input: b Action: c Action",
+	"x\nAction: issue_reader\nAction Input: #7\n\nQuestion: y\nThought: z\nAction: DirectAnswer\nFinal Answer: a",
+	"Action Input: none\nFinal Answer: b\n\nQuestion: c", "\n\nQuestion: Action: a\nAction Input: b\n\nQuestion", "Action: a\nAction Input:\n\nQuestion:Final Answer: c",
 	"Final Answer: größe 😀 \u2028 end",
 }
 
 func TestTurnsReadAsTheOriginalDoes(t *testing.T) {
 	for _, text := range turns {
-		want := original(text)
+		want := original(withoutExamples(text))
 		for _, n := range []int{1, 2, 3, 7, 1000} {
 			if got := parsed(text, n); got != want {
 				t.Errorf("%q by %d bytes: %q, want %q", text, n, got, want)
@@ -96,7 +108,7 @@ func FuzzParser(f *testing.F) {
 			return r
 		}, text)
 		n = max(1, n&63)
-		if got, want := parsed(text, n), original(text); got != want {
+		if got, want := parsed(text, n), original(withoutExamples(text)); got != want {
 			t.Errorf("%q by %d bytes: %q, want %q", text, n, got, want)
 		}
 	})

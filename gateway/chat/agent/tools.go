@@ -34,29 +34,29 @@ func reader(about string) string {
 var tools = []tool{
 	{
 		Name: "build_reader", Resource: "builds", right: auth.AskBuild, since175: true, About: reader("CI job (also called build)"),
-		Example: example{"Why did job 4711 fail?", "The person asks about one job and gives its number. I have to read it.", "Why did job 4711 fail?"},
+		Example: example{"Why did job 4711 fail?", "The question is about job 4711, which build_reader reads.", "Why did job 4711 fail?"},
 	},
 	{
 		Name: "epic_reader", Resource: "epics", right: auth.AskEpic, About: reader("epic or work item"),
-		Example: example{"What is left to do in &21?", "&21 is an epic. I need its text to say what is left to do.", "What is left to do in &21?"},
+		Example: example{"What is left to do in &21?", "The question is about the epic &21, which epic_reader reads.", "What is left to do in &21?"},
 	},
 	{
 		Name: "issue_reader", Resource: "issues", right: auth.AskIssue, About: reader("issue"),
-		Example: example{"Who reported issue #88?", "The question is about issue 88. I have to read it.", "Who reported issue #88?"},
+		Example: example{"Who reported issue #88?", "The question is about issue #88, which issue_reader reads.", "Who reported issue #88?"},
 	},
 	{
 		Name: "merge_request_reader", Resource: "merge_requests", right: auth.AskMergeRequest, since175: true, About: reader("merge request"),
-		Example: example{"What does !1234 change?", "!1234 is a merge request. I have to read it to know its changes.", "What does !1234 change?"},
+		Example: example{"What does !1234 change?", "The question is about the merge request !1234, which merge_request_reader reads.", "What does !1234 change?"},
 	},
 	{
 		Name: "gitlab_documentation", Resource: "documentation answers", right: auth.DocumentationSearch,
 		About: "Looks into the documentation of GitLab. It is for every question about GitLab itself: how to use or configure something, " +
 			"what a feature does, whether there is one. The search goes by words: the action input is a few key words without punctuation.",
-		Example: example{"How do I protect a branch?", "This is about a feature of GitLab, so the documentation answers it.", "protect branch"},
+		Example: example{"How do I protect a branch?", "This is about a feature of GitLab, which gitlab_documentation explains.", "protect branch"},
 	},
 	{
 		Name: "commit_reader", Resource: "commits", right: auth.AskCommit, since175: true, flag: "ai_commit_reader_for_chat", About: reader("commit"),
-		Example: example{"Summarise commit 1f3ac4be.", "1f3ac4be is a commit. I have to read it.", "Summarise commit 1f3ac4be."},
+		Example: example{"Summarise commit 1f3ac4be.", "The question is about commit 1f3ac4be, which commit_reader reads.", "Summarise commit 1f3ac4be."},
 	},
 }
 

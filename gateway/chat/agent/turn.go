@@ -116,7 +116,10 @@ func (room *Room) run(c *gin.Context, request body, offered []tool) {
 	var p parser
 	read := func(piece string) error {
 		delta, begun := p.write(piece)
-		if !begun {
+		switch {
+		case p.over:
+			return engine.ErrEnough
+		case !begun:
 			return nil
 		}
 		return out.send("final_answer_delta", textData{delta})

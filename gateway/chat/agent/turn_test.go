@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -91,6 +92,22 @@ func TestEvents(t *testing.T) {
 }
 
 // The prompt: rules first, the conversation with what belongs to each question, and the answer begun.
+// A model that goes on with an example of its own, as the prompt has them, is stopped there: the answer in that is nobody's.
+func TestTurnsEndBeforeAnotherExample(t *testing.T) {
+	written := 0
+	g := &gatewaytest.Generator{
+		Pieces: []string{" x\nAction: issue_reader\nAction Input: #7\n", "\nQuest", "ion: Why?\n", "Final Answer: Because.", " Really."},
+		Wait:   func(_ context.Context, n int) error { written = n; return nil },
+	}
+	got := start(t, open, g).Do("POST", path, firstTurn)
+	if want := `{"type": "action", "data": {"tool": "issue_reader", "tool_input": "#7", "thought": "x"}}` + "\n"; got.Text != want {
+		t.Errorf("%s, want %s", got.Text, want)
+	}
+	if written != 2 {
+		t.Errorf("stopped at piece %d, want 2", written)
+	}
+}
+
 func TestPrompt(t *testing.T) {
 	g := &gatewaytest.Generator{Pieces: []string{"Final Answer: x"}}
 	s := start(t, open, g)
