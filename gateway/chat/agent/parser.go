@@ -16,7 +16,7 @@ const (
 )
 
 // parser reads a turn of a model piece by piece. It does what the original's regular expressions do
-// to the whole text again and again, in time linear in the text.
+// to the whole text again and again, in time linear in the text, up to where the model begins another example (nextMark).
 //
 // A turn is a final answer as soon as "Final Answer:" is in it, whatever else is. Its text is passed
 // on as it comes, without white space at both ends. All other turns are known at their end only.
