@@ -131,7 +131,8 @@ func (t *Tree) Match(scope string, tokens []int32) int {
 }
 
 // PinnedMatch returns how many of the leading tokens that Match counts are already pinned by
-// somebody's lease, and so cost nothing more to pin.
+// somebody's lease, and so cost nothing more to pin. A part of a node counts only if there is an id for it: without one, Acquire
+// leaves it out, too.
 func (t *Tree) PinnedMatch(scope string, tokens []int32) int {
 	n, matched := t.roots[scope], 0
 	if n == nil {
@@ -143,12 +144,24 @@ func (t *Tree) PinnedMatch(scope string, tokens []int32) int {
 			return matched
 		}
 		same := common(child.tokens, tokens[matched:])
+		if same < len(child.tokens) && !t.hasID() {
+			return matched // a part of a node cannot be leased without splitting it
+		}
 		matched += same
 		if same < len(child.tokens) {
 			return matched
 		}
 		n = child
 	}
+}
+
+// hasID: retain would succeed.
+func (t *Tree) hasID() bool {
+	if id, ok := t.ids.Retain(); ok {
+		t.ids.Release(id)
+		return true
+	}
+	return t.victim() != nil
 }
 
 // split cuts a node at offset and returns its upper part, which gets a new sequence id.

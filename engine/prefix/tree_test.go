@@ -227,6 +227,23 @@ func TestPinnedMatchCountsOnlyWhatIsLeased(t *testing.T) {
 	l.Release()
 }
 
+// What is promised as shared is shared: a node cannot be split when no sequence id is left, and then only whole nodes are counted.
+func TestPinnedMatchPromisesWhatAcquireLeases(t *testing.T) {
+	for ids, want := range map[int]int{1: 0, 2: 3} {
+		r := newRecorder(ids)
+		tree := New(r, r)
+		l := tree.Acquire("", text("abcdef"), 6, 100)
+		l.Extend(text("abcdef"), 100)
+		promised := tree.PinnedMatch("", text("abcx"))
+		other := tree.Acquire("", text("abcx"), 3, 101)
+		if promised != want || other.Len() != promised {
+			t.Errorf("%d ids: %d promised, %d leased, want %d", ids, promised, other.Len(), want)
+		}
+		other.Release()
+		l.Release()
+	}
+}
+
 func TestTokensAreCopied(t *testing.T) {
 	r := newRecorder(8)
 	tree := New(r, r)
