@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,9 @@ func rivalsNamed(list string) (found []rival, err error) {
 		r := rival(name)
 		if r.peer() == "" {
 			return nil, fmt.Errorf("-rival %q: %s, %s or %s is expected, or several of them with commas", name, equal, best, byDefault)
+		}
+		if slices.Contains(found, r) { // the same server would be sent the same prompts
+			return nil, fmt.Errorf("-rival %s stands there twice; name each once", r)
 		}
 		found = append(found, r)
 	}

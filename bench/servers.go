@@ -71,10 +71,10 @@ func (b *benchmark) compareServers(ctx context.Context) error {
 	s := servers{b: b}
 	defer s.stop()
 	for _, h := range b.httpScenarios() {
+		if !b.wants(h.name) {
+			continue
+		}
 		for _, rival := range b.rivals {
-			if !b.wants(h.name) {
-				continue
-			}
 			if err := s.want(ctx, rival, h.needs); err != nil {
 				return err
 			}

@@ -337,7 +337,7 @@ func TestRivals(t *testing.T) {
 	if found, err := rivalsNamed("equal,best,default"); err != nil || len(found) != 3 {
 		t.Errorf("%v, %v", found, err)
 	}
-	for _, wrong := range []string{"", "worst", "best,"} {
+	for _, wrong := range []string{"", "worst", "best,", "best,equal,best"} {
 		if _, err := rivalsNamed(wrong); err == nil {
 			t.Errorf("-rival %q is taken", wrong)
 		}

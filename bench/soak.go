@@ -25,6 +25,10 @@ type soaked struct {
 }
 
 func (b *benchmark) compareSoak(ctx context.Context, r *rivals) error {
+	computing, err := computesWith(b.set, needs{parked: parkedMemory})
+	if err != nil {
+		return err
+	}
 	peers := r.peers()
 	var results []soaked
 	for _, p := range []*peer{peers.theirs, peers.ours} {
@@ -34,10 +38,6 @@ func (b *benchmark) compareSoak(ctx context.Context, r *rivals) error {
 			return fmt.Errorf("soak: %w", err)
 		}
 		results = append(results, s)
-	}
-	computing, err := computesWith(b.set, needs{parked: parkedMemory})
-	if err != nil {
-		return err
 	}
 	_, err = fmt.Fprintf(b.out, "\nsoak: %d people for %s a side, %d + %d tokens, no prompt twice; Private_Dirty of all processes\n", crowd, b.soak, soakPrompt, soakAnswer)
 	for i, p := range []*peer{peers.theirs, peers.ours} {

@@ -144,13 +144,13 @@ func (t *Tree) PinnedMatch(scope string, tokens []int32) int {
 			return matched
 		}
 		same := common(child.tokens, tokens[matched:])
-		if same < len(child.tokens) && !t.hasID() {
-			return matched // a part of a node cannot be leased without splitting it
-		}
-		matched += same
 		if same < len(child.tokens) {
+			if t.hasID() { // it has to be split
+				matched += same
+			}
 			return matched
 		}
+		matched += same
 		n = child
 	}
 }

@@ -229,15 +229,22 @@ func TestPinnedMatchCountsOnlyWhatIsLeased(t *testing.T) {
 
 // What is promised as shared is shared: a node cannot be split when no sequence id is left, and then only whole nodes are counted.
 func TestPinnedMatchPromisesWhatAcquireLeases(t *testing.T) {
-	for ids, want := range map[int]int{1: 0, 2: 3} {
-		r := newRecorder(ids)
+	for _, test := range []struct {
+		ids   int
+		other bool // somebody's prefix has an id that can be taken from it
+		want  int
+	}{{1, false, 0}, {2, false, 3}, {2, true, 3}} {
+		r := newRecorder(test.ids)
 		tree := New(r, r)
 		l := tree.Acquire("", text("abcdef"), 6, 100)
 		l.Extend(text("abcdef"), 100)
+		if test.other {
+			learn(tree, "zzz", 102)
+		}
 		promised := tree.PinnedMatch("", text("abcx"))
 		other := tree.Acquire("", text("abcx"), 3, 101)
-		if promised != want || other.Len() != promised {
-			t.Errorf("%d ids: %d promised, %d leased, want %d", ids, promised, other.Len(), want)
+		if promised != test.want || other.Len() != promised {
+			t.Errorf("%+v: %d promised, %d leased", test, promised, other.Len())
 		}
 		other.Release()
 		l.Release()

@@ -74,17 +74,16 @@ if [ "${AIGW_CUDA:-0}" = 1 ]; then
 	[ -z "${AIGW_CUDA_ARCH:-}" ] || flags+=("-DCMAKE_CUDA_ARCHITECTURES=$AIGW_CUDA_ARCH")
 fi
 
-patches=("$here"/patches/*.patch)
+fetch=("$here/fetch.sh") patches=("$here"/patches/*.patch) name=$flavour
 if [ "$what" = released ]; then
-	patches=()
-	export LLAMA_CPP_PATCHES=none
+	fetch+=(released) patches=() name=released
 fi
 
 need_target g++
 need flock=util-linux
 # Sources of one's own may change without a commit: names, sizes and times stand for them then.
 if [ -n "${LLAMA_CPP_SRC:-}" ]; then
-	src=$("$here/fetch.sh")
+	src=$("${fetch[@]}")
 	source_id=$(cd "$src" && find . \( -name .git -o -name 'build*' -type d \) -prune -o -type f -printf '%p %s %T@\n' | sort | sha256sum)
 else
 	source_id=$LLAMA_COMMIT
@@ -93,15 +92,14 @@ key=$({
 	printf '%s\n' "$source_id" "${flags[@]}" "$tuned_to" "$("${cross}g++" --version | head -n1)"
 	cat "$here/build.sh" "$here/variants.cmake" "${patches[@]}"
 } | sha256sum | cut -c1-12)
-dir=$AIGW_CACHE/llama.cpp/$flavour-$key
-[ "$what" != released ] || dir=$AIGW_CACHE/llama.cpp/released-$key
+dir=$AIGW_CACHE/llama.cpp/$name-$key
 mkdir -p "$dir" "$here/out"
 lock "$dir/.lock"
 
 # configure: makes the build folder; the log is shown when it fails.
 configure() {
 	need cmake=cmake ninja=ninja-build git=git objdump=binutils
-	src=$("$here/fetch.sh")
+	src=$("${fetch[@]}")
 	[ ! -f "$dir/build/build.ninja" ] || return 0
 	# The build folder outlives this clone, so it gets a copy.
 	cp "$here/variants.cmake" "$dir/"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Prints the folder of the llama.cpp sources, fetching the pinned release first if it is
-# not in the cache, and applying patches/ to it. LLAMA_CPP_SRC=DIR uses a checkout of your own as it is:
-# no network is needed then. LLAMA_CPP_PATCHES=none leaves the release as it is, to compare with.
+# fetch.sh [released]: prints the folder of the llama.cpp sources, fetching the pinned release first if it is
+# not in the cache, and applying patches/ to it unless it is wanted as it was released. LLAMA_CPP_SRC=DIR uses a
+# checkout of your own as it is: no network is needed then.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../tools.sh"
@@ -18,11 +18,10 @@ if [ -n "${LLAMA_CPP_SRC:-}" ]; then
 	exit 0
 fi
 
-patches=("$here"/patches/*.patch)
-if [ "${LLAMA_CPP_PATCHES:-}" = none ]; then
-	patches=()
-	state=released
+if [ "${1:-}" = released ]; then
+	patches=() state=released
 else
+	patches=("$here"/patches/*.patch)
 	state=$(cat "${patches[@]}" | sha256sum | cut -c1-8)
 fi
 src=$AIGW_CACHE/src/llama.cpp-$LLAMA_VERSION-${LLAMA_COMMIT:0:8}-$state

@@ -49,6 +49,7 @@ var tools = []tool{
 		Example: example{"What does !1234 change?", "The question is about the merge request !1234, which merge_request_reader reads.", "What does !1234 change?"},
 	},
 	{
+		// Its thought begins otherwise than the others do: begun alike, thanks and greetings became features of GitLab to a small model.
 		Name: "gitlab_documentation", Resource: "documentation answers", right: auth.DocumentationSearch,
 		About: "Looks into the documentation of GitLab. It is for every question about GitLab itself: how to use or configure something, " +
 			"what a feature does, whether there is one. The search goes by words: the action input is a few key words without punctuation.",
